@@ -1,0 +1,1 @@
+"""An agent platform, a product of its own."""

@@ -1,0 +1,1 @@
+"""An AI API gateway, a product of its own."""

@@ -1,0 +1,1 @@
+"""Put it together: the command line and everything a person meets."""

@@ -1,0 +1,1 @@
+"""See what happens in a running fabric: facts, checks, probes."""

@@ -1,0 +1,1 @@
+"""Describe a fabric and deploy it: file, plan, configuration, runtime."""

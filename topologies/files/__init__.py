@@ -1,0 +1,1 @@
+"""Read and write fabric files and containerlab files."""

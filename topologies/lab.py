@@ -1,0 +1,253 @@
+"""What a runtime deploys: a lab of nodes and links, whatever file it came from.
+
+A fabric file arrives here through its plan and the renderers; a containerlab file arrives here as it stands. Both
+runtimes take the same value. Paths inside a node are absolute; addresses are in CIDR form.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from topologies.model import Role
+
+DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a link. An empty `mac` lets the runtime choose."""
+
+    node: str
+    interface: str
+    mac: str = ""
+    addresses: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.node}:{self.interface}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Veth:
+    """A cable between two nodes (a node of kind `bridge` has ports instead of interfaces)."""
+
+    a: End
+    b: End
+    mtu: int = DEFAULT_MTU
+    rate_mbps: int | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLink:
+    """A cable from a node to an interface of the machine itself. Refused unless the user allows breaking the seal."""
+
+    end: End
+    host_interface: str
+    mtu: int = DEFAULT_MTU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MgmtLink:
+    """A cable from a node to the lab's management bridge."""
+
+    end: End
+    host_interface: str
+    mtu: int = DEFAULT_MTU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Macvlan:
+    """A macvlan on an interface of the machine itself."""
+
+    end: End
+    host_interface: str
+    mode: str = "bridge"
+    mtu: int = DEFAULT_MTU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dummy:
+    """An interface that leads nowhere."""
+
+    end: End
+    mtu: int = DEFAULT_MTU
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vxlan:
+    """A VXLAN interface of a node (RFC 7348); `stitch` joins it to an existing cable."""
+
+    end: End
+    remote: str
+    vni: int
+    dst_port: int
+    src_port: int = 0
+    stitch: bool = False
+    mtu: int = DEFAULT_MTU
+
+
+LabLink: TypeAlias = Veth | HostLink | MgmtLink | Macvlan | Dummy | Vxlan
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A file or folder of the machine shown inside a node."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A port of a node published on the machine, on 127.0.0.1 unless the file names another address."""
+
+    node_port: int
+    host_port: int
+    host_ip: str = "127.0.0.1"
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that closlab writes into a node before anything starts there."""
+
+    path: str
+    text: str
+    mode: int = 0o640
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A program that runs in a node. It counts as started when the unix socket `ready` accepts connections."""
+
+    name: str
+    argv: tuple[str, ...]
+    ready: str = ""
+    config: str = ""  # the file it reads, named when the daemon refuses a line of it
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A static route; `via` holds (gateway, interface) pairs, several for ECMP. `table` 254 is main."""
+
+    prefix: str
+    via: tuple[tuple[str, str], ...]
+    table: int = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Packets from `source` look up `table` first."""
+
+    source: str
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A permanent neighbour entry."""
+
+    interface: str
+    address: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageExec:
+    """A command tied to a stage of a node. `phase`: on-enter or on-exit; `target`: container or host."""
+
+    command: str
+    stage: str
+    phase: str = "on-enter"
+    target: str = "container"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """`stage` of the node that has this may begin only when `node` has finished `until`."""
+
+    stage: str
+    node: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class Healthcheck:
+    """How a node is asked whether it is well; all times in seconds."""
+
+    test: tuple[str, ...]
+    interval: float = 30
+    timeout: float = 30
+    retries: int = 3
+    start_period: float = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabNode:
+    """One node of a lab. The fields down to `user` mirror containerlab's; the rest is what closlab itself renders."""
+
+    name: str
+    kind: str = "linux"  # linux | frr | bridge | host
+    image: str = ""
+    group: str = ""
+    role: Role | None = None
+    hostname: str = ""
+    cmd: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    exec: tuple[str, ...] = ()
+    binds: tuple[Bind, ...] = ()
+    ports: tuple[Port, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    network_mode: str = ""  # "" (management network), none, host, container:NODE
+    mgmt_ipv4: str = ""
+    mgmt_ipv6: str = ""
+    startup_config: str = ""  # a path
+    startup_delay: float = 0  # seconds
+    waits: tuple[WaitFor, ...] = ()
+    stage_execs: tuple[StageExec, ...] = ()
+    healthcheck: Healthcheck | None = None
+    dns_servers: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    cap_add: tuple[str, ...] = ()
+    user: str = ""
+    files: tuple[File, ...] = ()
+    addresses: tuple[tuple[str, str], ...] = ()  # (interface, CIDR) beyond those of its link ends, loopbacks above all
+    routes: tuple[Route, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    daemons: tuple[Daemon, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mgmt:
+    """The lab's own management network; nodes get eth0 in it. It never leads out."""
+
+    network: str = "clab"
+    bridge: str = ""
+    ipv4_subnet: str = "172.20.20.0/24"
+    ipv6_subnet: str = "3fff:172:20:20::/64"
+    ipv4_gw: str = ""
+    ipv6_gw: str = ""
+    mtu: int = 1500
+    skip_when_unused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """All that a runtime needs to bring a lab up. `file` is the path that it was read from, "" when there is none."""
+
+    name: str
+    nodes: tuple[LabNode, ...]
+    links: tuple[LabLink, ...]
+    prefix: str = "clab"
+    mgmt: Mgmt = field(default_factory=Mgmt)
+    file: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def long_name(self, node: str) -> str:
+        """The node's name outside the lab, as containerlab makes it: clab-LAB-NODE by default."""
+        if not self.prefix:
+            return node
+        return f"{self.name}-{node}" if self.prefix == "__lab-name" else f"{self.prefix}-{self.name}-{node}"

@@ -1,0 +1,101 @@
+"""What must be true of a fabric when it has converged: the oracle for check, ZTP, drift and chaos.
+
+A plan is values only. `topologies.planning.plan` computes it from a `Fabric`, purely; equal fabrics give equal plans.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from topologies.model import Endpoint, Role
+
+IPV4, IPV6 = "ipv4", "ipv6"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInterface:
+    """One end of a cable. `addresses` in CIDR form, global ones only; link-local ones follow from `mac` (EUI-64)."""
+
+    name: str
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...]
+    peer: Endpoint
+    peer_mac: str
+    peer_addresses: tuple[str, ...]
+    rate_mbps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSession:
+    """One BGP session seen from one side.
+
+    `neighbor` is what the configuration names: an address, or the interface of an unnumbered session (RFC 8950).
+    """
+
+    neighbor: str
+    interface: str
+    peer: str
+    peer_asn: int
+    peer_role: Role
+    families: tuple[str, ...]
+    bfd: bool
+    passive: bool
+    extended_nexthop: bool
+    address: str | None = None  # the peer's address when numbered
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRoute:
+    """A BGP route that must be in the kernel's table, over exactly these interfaces (its ECMP width is their number)."""
+
+    prefix: str
+    interfaces: frozenset[str]
+    origin: str  # the node that announces it
+
+
+@dataclass(frozen=True, slots=True)
+class StaticRoute:
+    """A route that closlab itself puts in: a host's way into the fabric. `table` 254 is main."""
+
+    prefix: str
+    via: tuple[tuple[str, str], ...]  # (gateway, interface), several for ECMP
+    table: int = 254
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """Traffic from `source` looks up `table` first (policy routing of hosts with several NICs)."""
+
+    source: str
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """Everything one node must end with."""
+
+    name: str
+    role: Role
+    pod: int
+    asn: int | None  # None: does not speak BGP
+    router_id: str | None
+    loopbacks: tuple[str, ...]  # CIDR, on lo
+    announces: tuple[str, ...]  # prefixes that this node originates
+    interfaces: tuple[PlannedInterface, ...]
+    sessions: tuple[PlannedSession, ...]
+    routes: tuple[PlannedRoute, ...]
+    static_routes: tuple[StaticRoute, ...]
+    source_rules: tuple[SourceRule, ...]
+    hash_seed: int  # net.ipv4.fib_multipath_hash_seed; differs per switch, else a multi-tier fabric polarises
+    probe_addresses: tuple[str, ...]  # the addresses (no prefix length) that the data-plane mesh uses for this node
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole fabric, planned. `nodes` keeps the fabric's order; `pinned_neighbours` asks for permanent neighbour
+    entries on numbered links, because the kernel's neighbour table is shared by all namespaces and would overflow."""
+
+    fabric: str
+    ecmp: int
+    nodes: Mapping[str, NodePlan]
+    pinned_neighbours: bool

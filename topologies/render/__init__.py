@@ -1,0 +1,1 @@
+"""Turn a planned fabric into the files that daemons, tools and people read."""

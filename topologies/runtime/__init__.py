@@ -1,0 +1,1 @@
+"""Deploy a lab: Linux namespaces or the containerlab program."""
