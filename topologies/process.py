@@ -1,0 +1,64 @@
+"""The one door for starting programs. A failure quotes the whole command, its exit code and its own stderr."""
+
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from topologies.errors import Fault, Mistake
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a program left: its exit code and what it printed, as text."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    input: str | None = None,
+    timeout: float = 60,
+    check: bool = True,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run a program to its end, at most `timeout` seconds.
+
+    Raises Mistake where the program is missing or may not be started, Fault where it did not end in time or, with
+    `check`, ended with another exit code than 0.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            cwd=cwd,
+            env=env,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise Mistake(f"program not found: {error.filename}; `closlab doctor` says what installs it") from error
+    except PermissionError as error:
+        raise Mistake(f"no permission to start {error.filename}: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise Fault(f"not finished after {timeout:g} s: {shlex.join(argv)}") from error
+    finished = Finished(tuple(argv), done.returncode, done.stdout, done.stderr)
+    if check and finished.code:
+        raise Fault(failure(finished))
+    return finished
+
+
+def failure(finished: Finished) -> str:
+    """One text for a program that failed: the command, its exit code, its own words."""
+    words = finished.stderr.strip() or finished.stdout.strip() or "it printed nothing"
+    return f"exit code {finished.code} from: {shlex.join(finished.argv)}\n{words}"
