@@ -58,6 +58,14 @@ def run(
     return finished
 
 
+def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+    """Run a program with this terminal to its end; returns its exit code. Mistake where it is missing."""
+    try:
+        return subprocess.run(list(argv), env=env, check=False).returncode
+    except FileNotFoundError as error:
+        raise Mistake(f"program not found: {error.filename}; `closlab doctor` says what installs it") from error
+
+
 def failure(finished: Finished) -> str:
     """One text for a program that failed: the command, its exit code, its own words."""
     words = finished.stderr.strip() or finished.stdout.strip() or "it printed nothing"
