@@ -1,0 +1,249 @@
+"""The one door into a running node, the same for both runtimes: everything works from the node's first process.
+
+Paths are resolved as inside the node (a symbolic link to /run means the node's /run). No container engine is asked.
+"""
+
+import os
+import shlex
+import signal
+import socket as sockets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from topologies import process
+from topologies.errors import Fault, Mistake
+from topologies.lab import Daemon, LabNode
+from topologies.process import Finished
+from topologies.runtime import identity, vty
+from topologies.runtime.model import LabRecord, NodeRecord, Process
+from topologies.runtime.netlink import Netlink
+from topologies.runtime.syscalls import NEWNET, NEWUSER, inside_netns, open_in_root, setns
+from topologies.waiting import until
+
+RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
+LOGS = "/var/log/closlab"
+_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeProcess:
+    """One process of a node: its number on the machine and inside the node."""
+
+    pid: int
+    inside: int
+    name: str
+    argv: tuple[str, ...]
+
+
+def enter(record: LabRecord) -> None:
+    """Join the user namespace of a rootless lab, and its network to have a place to come back to; else nothing.
+
+    Call it once, early, while the process has one thread: what follows is then the same as for root.
+    """
+    if record.runtime != "netns" or record.init is None or not identity.alive(record.init, record.boot_id):
+        return
+    base = f"/proc/{record.init.pid}/ns"
+    try:
+        if os.readlink(f"{base}/user") == os.readlink("/proc/self/ns/user"):
+            return
+        for name, flag in (("user", NEWUSER), ("net", NEWNET)):
+            fd = os.open(f"{base}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            setns(fd, flag, f"{name} namespace of lab {record.name}")
+            os.close(fd)
+    except PermissionError as error:
+        raise Mistake(f"lab {record.name} belongs to user id {record.uid}, and you are {os.geteuid()}") from error
+
+
+def open_door(record: LabRecord, node: str) -> "Door":
+    """The door of a node; Mistake for an unknown one, Fault where it does not run."""
+    nodes = {each.name: each for each in record.nodes}
+    wanted = {each.name: each for each in record.lab.nodes}
+    if node not in wanted:
+        raise Mistake(f"lab {record.name}: no node {node!r}; there are {', '.join(sorted(wanted))}")
+    found = nodes.get(node)
+    if found is None or found.init is None or not identity.alive(found.init, record.boot_id):
+        raise Fault(f"lab {record.name}: node {node} does not run")
+    return Door(record, found, wanted[node], found.init)
+
+
+class Door:
+    """All that can be done with one running node."""
+
+    def __init__(self, record: LabRecord, found: NodeRecord, wanted: LabNode, init: Process) -> None:
+        self.node = found.name
+        self.pid = init.pid
+        self._long = found.long_name
+        self._wanted = wanted
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: str | None = None,
+        timeout: float = 60,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+    ) -> Finished:
+        """Run a program inside all the node's namespaces to its end; Fault and Mistake as `topologies.process.run`."""
+        return process.run(self._enter(argv), input=input, timeout=timeout, check=check, env=self._environment(env))
+
+    def attach(self, argv: Sequence[str]) -> int:
+        """Run a program inside the node with this terminal; returns its exit code."""
+        environment = {"TERM": os.environ.get("TERM", "dumb")}
+        return process.attach(self._enter(argv), env=self._environment(environment))
+
+    def vty(self, daemon: str, command: str, *, timeout: float = 10) -> str:
+        """Ask a daemon by its vty socket; lines of a configuration are sent one after another over one connection."""
+        with self._connect(daemon, timeout) as sock:
+            return vty.ask(sock, ["enable", *command.splitlines()], who=f"{self.node}: {daemon}", timeout=timeout)
+
+    def read(self, path: str) -> bytes:
+        """A file of the node."""
+        with os.fdopen(self._open(path, os.O_RDONLY), "rb") as file:
+            return file.read()
+
+    def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        """Put a file into the node, whole: readers see the old or the new one. A former file's owner is kept."""
+        folder, name = os.path.split(path)
+        spare = f"{folder}/.{name}.new"
+        at = self._open(folder or "/", os.O_PATH | os.O_DIRECTORY)
+        try:
+            with os.fdopen(self._open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                owner = _owner(at, name)
+                if owner is not None:
+                    os.fchown(file.fileno(), *owner)
+                os.fchmod(file.fileno(), mode)
+            os.rename(f".{name}.new", name, src_dir_fd=at, dst_dir_fd=at)
+        finally:
+            os.close(at)
+
+    def socket(self, family: int, type: int, proto: int = 0) -> sockets.socket:
+        """A socket made inside the node's network; it stays there, whoever uses it."""
+        with inside_netns(self.netns):
+            return sockets.socket(family, type, proto)
+
+    def netlink(self) -> Netlink:
+        """An rtnetlink socket inside the node's network."""
+        return Netlink.open(self.netns)
+
+    def link(self, interface: str, *, up: bool) -> None:
+        """Raise or lower an interface of the node; Mistake where it has none of that name."""
+        with self.netlink() as kernel:
+            names = {each.name for each in kernel.links()}
+            if interface not in names:
+                raise Mistake(f"{self.node}: no interface {interface!r}; there are {', '.join(sorted(names))}")
+            kernel.set_link(interface, up)
+
+    @property
+    def netns(self) -> str:
+        """The path that names the node's network namespace while it runs."""
+        return f"/proc/{self.pid}/ns/net"
+
+    def processes(self) -> tuple[NodeProcess, ...]:
+        """The node's processes, its first one included."""
+        home = os.readlink(f"/proc/{self.pid}/ns/pid")
+        found = (_process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit() and _lives_in(entry, home))
+        return tuple(each for each in found if each is not None)
+
+    def restart_daemon(self, daemon: str) -> None:
+        """Stop a daemon of the node and start it again with the same words; the node's links stay as they are."""
+        wanted = {each.name: each for each in self._wanted.daemons}
+        if daemon not in wanted:
+            raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(sorted(wanted)) or 'none'}")
+        for running in self.processes():
+            if running.argv and os.path.basename(running.argv[0]) == os.path.basename(wanted[daemon].argv[0]):
+                identity.stop(running.pid, signal.SIGTERM, within=5)
+        self._start(wanted[daemon])
+
+    def _start(self, daemon: Daemon) -> None:
+        """Start a daemon as a child of the node's first process, and wait until it is ready."""
+        log = f"{LOGS}/{daemon.name}.log"
+        line = f"mkdir -p {LOGS}; {shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
+        self.run(["sh", "-c", line])
+        if daemon.ready:
+            until(f"{daemon.name} ready on {self.node}", lambda: self._silence(daemon.ready), within=20)
+
+    def _silence(self, path: str) -> str:
+        """Why nobody answers at a unix socket of the node; "" when somebody does."""
+        try:
+            self._dial(path, 1).close()
+        except OSError as error:
+            return f"{path}: {error.strerror}"
+        return ""
+
+    def _connect(self, daemon: str, timeout: float) -> sockets.socket:
+        for folder in RUN_FOLDERS:
+            try:
+                return self._dial(f"{folder}/{daemon}.vty", timeout)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise Fault(f"{self.node}: {daemon} does not answer: {error.strerror}") from error
+        there = sorted(name.removesuffix(".vty") for name in self._names(RUN_FOLDERS[0]) if name.endswith(".vty"))
+        raise Fault(f"{self.node}: no daemon {daemon!r} to ask; there are {', '.join(there) or 'none'}")
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            fd = self._open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            return []
+        try:
+            return os.listdir(fd)
+        finally:
+            os.close(fd)
+
+    def _dial(self, path: str, timeout: float) -> sockets.socket:
+        where = self._open(path, os.O_PATH)
+        sock = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(f"/proc/self/fd/{where}")
+        except OSError:
+            sock.close()
+            raise
+        finally:
+            os.close(where)
+        return sock
+
+    def _open(self, path: str, flags: int, mode: int = 0) -> int:
+        root = os.open(f"/proc/{self.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return open_in_root(root, path, flags, mode)
+        finally:
+            os.close(root)
+
+    def _enter(self, argv: Sequence[str]) -> list[str]:
+        return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *argv]
+
+    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        """What programs in the node see: never the caller's own environment."""
+        return _ENVIRONMENT | dict(self._wanted.env) | dict(env or {})
+
+
+def _owner(folder: int, name: str) -> tuple[int, int] | None:
+    try:
+        former = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return former.st_uid, former.st_gid
+
+
+def _lives_in(pid: str, namespace: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid") == namespace
+    except OSError:  # gone meanwhile, or somebody else's
+        return False
+
+
+def _process(pid: int) -> NodeProcess | None:
+    folder = Path(f"/proc/{pid}")
+    try:
+        status = (folder / "status").read_text()
+        argv = tuple((folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1])
+    except OSError:
+        return None
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return NodeProcess(pid, int(fields["NSpid"].split()[-1]), fields["Name"].strip(), argv)

@@ -1,0 +1,62 @@
+"""Talking to an FRR daemon by its vty socket, as vtysh does, without starting vtysh.
+
+A command goes out with a zero byte at its end. The answer is text, then three zero bytes, then one byte of status
+(0 success, 1 warning, others refused; lib/command.h of FRR).
+"""
+
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from topologies.errors import Fault
+
+SUCCESS, WARNING = 0, 1
+_END = b"\0\0\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a daemon said to one command."""
+
+    text: str
+    status: int
+
+
+def answer(heard: bytes) -> Answer | None:
+    """The answer in what was heard so far; None while it is not whole."""
+    if len(heard) < 4 or heard[-4:-1] != _END:
+        return None
+    return Answer(heard[:-4].rstrip(b"\0").decode(errors="replace"), heard[-1])
+
+
+def ask(sock: socket.socket, commands: Sequence[str], *, who: str, timeout: float) -> str:
+    """Say the commands one after another over a connected socket; returns the last answer's text.
+
+    Raises Fault where the daemon refuses one, or does not answer within `timeout` seconds in all.
+    """
+    deadline = time.monotonic() + timeout
+    text = ""
+    for command in commands:
+        said = _say(sock, command, deadline, who)
+        if said.status not in (SUCCESS, WARNING):
+            raise Fault(f"{who} refused {command!r} (status {said.status}): {said.text.strip() or 'it said nothing'}")
+        text = said.text
+    return text
+
+
+def _say(sock: socket.socket, command: str, deadline: float, who: str) -> Answer:
+    heard = bytearray()
+    try:
+        sock.settimeout(max(deadline - time.monotonic(), 0.001))
+        sock.sendall(command.encode() + b"\0")
+        while (said := answer(bytes(heard[-4:]))) is None:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            if not (part := sock.recv(1 << 16)):
+                raise Fault(f"{who} hung up on {command!r}")
+            heard += part
+    except TimeoutError as error:
+        raise Fault(f"{who} did not answer {command!r} in time") from error
+    except OSError as error:
+        raise Fault(f"{who} could not be asked {command!r}: {error.strerror}") from error
+    return answer(bytes(heard)) or said
