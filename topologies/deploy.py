@@ -1,0 +1,202 @@
+"""From a file to a running lab and back: choose the reader, choose the runtime, keep the record true at every moment.
+
+The order in `up` is what makes `down` certain: the claim, then the record on disk, then whatever the record names. What
+fails on the way is taken down again before the error goes on; what is killed on the way is found by its record.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from topologies.errors import Fault, Mistake
+from topologies.lab import Lab
+from topologies.model import Fabric
+from topologies.plan import Plan
+from topologies.runtime import store
+from topologies.runtime.model import LabRecord, Life, Runtime, Say, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as read. `plan` and `fabric` are None for a containerlab file: it has no plan."""
+
+    path: str
+    lab: Lab
+    fabric: Fabric | None = None
+    plan: Plan | None = None
+    text: str = ""
+
+
+def _netns() -> Runtime:
+    from topologies.runtime.netns import Netns
+
+    return Netns()
+
+
+def _containerlab() -> Runtime:
+    from topologies.runtime.containerlab import Containerlab
+
+    return Containerlab()
+
+
+RUNTIMES: dict[str, Callable[[], Runtime]] = {"netns": _netns, "containerlab": _containerlab}
+
+
+def runtime_named(name: str, *, place: str = "--runtime") -> Runtime:
+    """The runtime of that name; raises Mistake with the names there are."""
+    if name not in RUNTIMES:
+        raise Mistake(f"{place}: no runtime {name!r}; there are {', '.join(sorted(RUNTIMES))}")
+    return RUNTIMES[name]()
+
+
+def is_containerlab(path: str, text: str) -> bool:
+    """Whether a file is one of containerlab's: by its name, or by the `topology` key at its top level."""
+    return path.endswith((".clab.yml", ".clab.yaml")) or any(line.startswith("topology:") for line in text.splitlines())
+
+
+def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) -> Source:
+    """Read a fabric file or a containerlab file; `name` overrides the lab's. Raises Mistake for what is wrong in it."""
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if is_containerlab(path.name, text):
+        return _containerlab_source(path, name, os.environ if env is None else env)
+    return _fabric_source(path, name, text)
+
+
+def _containerlab_source(path: Path, name: str, env: Mapping[str, str]) -> Source:
+    from topologies.files.clab.read import read
+
+    lab = read(path, env)
+    return Source(str(path.absolute()), replace(lab, name=name) if name else lab)
+
+
+def _fabric_source(path: Path, name: str, text: str) -> Source:
+    from topologies.files.fabric import parse_fabric
+    from topologies.planning import plan
+    from topologies.render.assemble import lab
+
+    fabric = parse_fabric(text, str(path))
+    if name:
+        fabric = replace(fabric, name=name)
+    planned = plan(fabric)
+    return Source(str(path.absolute()), lab(fabric, planned, file=str(path.absolute())), fabric, planned, text)
+
+
+def plan_of(record: LabRecord) -> Plan | None:
+    """The plan of a deployed lab, from the text that it was deployed from; None where it never had one."""
+    fabric = fabric_of(record)
+    if fabric is None:
+        return None
+    from topologies.planning import plan
+
+    return plan(fabric)
+
+
+def fabric_of(record: LabRecord) -> Fabric | None:
+    """The fabric of a deployed lab; None for a containerlab file."""
+    if not record.fabric_text:
+        return None
+    from topologies.files.fabric import parse_fabric
+
+    return replace(parse_fabric(record.fabric_text, record.lab.file), name=record.name)
+
+
+def up(source: Source, runtime_name: str, *, say: Say, at: store.Store | None = None) -> LabRecord:
+    """Bring a lab up; its daemons are ready then, its routes need not be there yet.
+
+    Raises Mistake where the lab is already there or asks for what cannot be, Fault where it did not come up. Whatever
+    is raised, an interrupt too, nothing of the lab is left, unless the error says so.
+    """
+    at = at or store.here()
+    runtime = runtime_named(runtime_name)
+    name = source.lab.name
+    with at.claim(name, "up"):
+        _refuse_second(at, name)
+        latest = _new_record(source, runtime_name)
+
+        def note(record: LabRecord) -> None:
+            nonlocal latest
+            latest = record
+            at.write(record)
+
+        with ExitStack() as undo:
+            undo.callback(lambda: _undo(at, runtime, latest))
+            note(latest)
+            done = replace(runtime.up(latest, note=note, say=say), status=Status.RUNNING)
+            note(done)
+            undo.pop_all()
+        return done
+
+
+def down(name: str, *, at: store.Store | None = None) -> bool:
+    """Take a lab down from its record alone, however far it came and whatever happened since; False if there is none.
+
+    Raises Fault where something could not be removed; the record is then kept, so that it can be tried again.
+    """
+    at = at or store.here()
+    if not at.folder(name).exists():
+        return False
+    with at.claim(name, "down"):
+        if not at.exists(name):
+            return False
+        record = at.read(name)
+        runtime_named(record.runtime, place=f"the record of lab {name!r}").down(record)
+        at.remove(name)
+    return True
+
+
+def standing(record: LabRecord, *, busy: bool) -> tuple[Status, Mapping[str, Life]]:
+    """How a lab and its nodes stand; one from before a reboot, or half-made with nobody `busy` on it, is broken."""
+    if record.boot_id != store.boot_id():
+        return Status.BROKEN, {node.name: Life.DEAD for node in record.lab.nodes}
+    status = Status.BROKEN if record.status is Status.CREATING and not busy else record.status
+    return status, runtime_named(record.runtime, place=f"the record of lab {record.name!r}").look(record)
+
+
+def installed_version() -> str:
+    """closlab's own version."""
+    try:
+        return version("closlab")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def _refuse_second(at: store.Store, name: str) -> None:
+    if not at.exists(name):
+        return
+    record = at.read(name)
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+    state = "was not brought up whole" if record.status is Status.CREATING else f"is {record.status}"
+    raise Mistake(f"lab {name!r} is there already: it {state}, from {since}; `closlab down {name}` removes it")
+
+
+def _new_record(source: Source, runtime_name: str) -> LabRecord:
+    return LabRecord(
+        name=source.lab.name,
+        id=secrets.token_hex(4),
+        runtime=runtime_name,
+        status=Status.CREATING,
+        created=time.time(),
+        boot_id=store.boot_id(),
+        uid=os.getuid(),
+        version=installed_version(),
+        lab=source.lab,
+        fabric_text=source.text,
+    )
+
+
+def _undo(at: store.Store, runtime: Runtime, record: LabRecord) -> None:
+    """Take down what a failed `up` left. Raises Fault, and keeps the record as broken, where that fails as well."""
+    try:
+        runtime.down(record)
+    except Fault as error:
+        at.write(replace(record, status=Status.BROKEN))
+        raise Fault(f"could not clean up after that: {error}; `closlab down {record.name}` tries again") from error
+    at.remove(record.name)
