@@ -52,7 +52,7 @@ def labels(fabric: Fabric, node: Node, planned: NodePlan) -> tuple[tuple[str, st
         "closlab-rail": str(node.rail) if node.rail else "",
         "closlab-plane": str(node.plane) if node.plane else "",
         "closlab-asn": str(planned.asn) if planned.asn is not None else "",
-        "closlab-loopback": planned.loopbacks[0].partition("/")[0] if planned.loopbacks else "",
+        "closlab-address": (planned.probe_addresses or ("",))[0],
         "graph-level": str(tiers.index(node.role) + 1),
         "ansible-group": node.role.value,
         "nornir-group": node.role.value,
