@@ -1,0 +1,140 @@
+"""What programs the machine has, in which version, and whether they answer."""
+
+import json
+import mmap
+import os
+import re
+import shutil
+import stat
+from functools import cache
+from pathlib import Path
+
+from topologies import process
+from topologies.errors import Fault, Mistake
+from topologies.runtime.image import frr_image_name
+from topologies.runtime.probe.capability import Capability
+
+FRR_FOLDERS = ("/usr/lib/frr", "/usr/libexec/frr", "/usr/local/sbin")
+OLDEST_CONTAINERLAB = (0, 79, 0)
+OWN_TOOLS = Path(__file__).parents[3] / ".cache" / "tools"  # where `make tools` builds
+NEED_MODULES = b"/proc/modules"
+
+
+@cache
+def nsenter() -> Capability:
+    """The door into nodes."""
+    name, use = "nsenter", "running programs inside nodes"
+    if found := shutil.which("nsenter"):
+        return Capability(name, use, detail=found)
+    return Capability(name, use, lack="not found", cure="apt-get install util-linux")
+
+
+@cache
+def frr() -> Capability:
+    """The machine's own FRR, for the netns runtime."""
+    name, use = "FRR", "routers of the netns runtime"
+    folder = next((each for each in FRR_FOLDERS if os.access(f"{each}/zebra", os.X_OK)), "")
+    if not folder or not os.access(f"{folder}/bgpd", os.X_OK):
+        return Capability(name, use, lack="zebra and bgpd not found", cure="make setup")
+    version = _version(f"{folder}/zebra", "--version")
+    if not version:
+        return Capability(name, use, detail=folder, lack=f"{folder}/zebra does not tell its version")
+    return Capability(name, use, detail=f"{version} in {folder}")
+
+
+@cache
+def gobgp() -> Capability:
+    """GoBGP, for programs that speak BGP."""
+    name, use = "GoBGP", "hosts that announce routes by program"
+    if found := shutil.which("gobgpd"):
+        return Capability(name, use, detail=f"{_version(found, '--version') or 'some version'} at {found}")
+    return Capability(name, use, lack="gobgpd not found", cure="apt-get install gobgpd")
+
+
+@cache
+def docker() -> Capability:
+    """A Docker engine that answers."""
+    name, use = "Docker", "the containerlab runtime"
+    if not shutil.which("docker"):
+        return Capability(name, use, lack="docker not found", cure="apt-get install docker.io")
+    try:
+        done = process.run(["docker", "version", "--format", "{{json .Server.Version}}"], check=False, timeout=20)
+    except Fault as error:
+        return Capability(name, use, lack=str(error))
+    if done.code:
+        lines = done.stderr.strip().splitlines() or ["it does not answer"]
+        return Capability(name, use, lack=lines[-1], cure="systemctl start docker")
+    return Capability(name, use, detail=str(json.loads(done.stdout)))
+
+
+@cache
+def containerlab() -> Capability:
+    """The real containerlab, new enough, allowed to make links, and fit for this kernel."""
+    name, use = "containerlab", "the containerlab runtime"
+    found = containerlab_path()
+    if not found:
+        cure = "make tools, or see containerlab.dev/install"
+        return Capability(name, use, lack="not found on PATH, nor named by CLOSLAB_CONTAINERLAB", cure=cure)
+    version = _version(found, "version", "--short")
+    if lack := too_old(version):
+        return Capability(name, use, detail=found, lack=lack, cure="containerlab version upgrade")
+    if lack := _forbidden(found):
+        return Capability(name, use, detail=found, lack=lack, cure=f"chown root {found} && chmod u+s {found}")
+    if not os.path.exists("/proc/modules") and _reads_modules(found):
+        lack = "it reads /proc/modules before it deploys, and this kernel, built without modules, has none"
+        return Capability(name, use, detail=found, lack=lack, cure="make tools")
+    return Capability(name, use, detail=f"{version} at {found}")
+
+
+@cache
+def frr_image() -> Capability:
+    """The image of our own labs' nodes, on this machine already."""
+    image = frr_image_name(os.environ)
+    name, use = "FRR image", "nodes of the containerlab runtime"
+    try:
+        done = process.run(["docker", "image", "inspect", image], check=False, timeout=20)
+    except (Mistake, Fault) as error:
+        return Capability(name, use, lack=str(error))
+    if done.code:
+        cure = f"docker pull {image}, or make image and export CLOSLAB_FRR_IMAGE"
+        return Capability(name, use, lack=f"{image} is not on this machine", cure=cure)
+    return Capability(name, use, detail=image)
+
+
+def containerlab_path() -> str:
+    """The containerlab to use: CLOSLAB_CONTAINERLAB, else PATH's, else the one that `make tools` built; "" for none."""
+    if named := os.environ.get("CLOSLAB_CONTAINERLAB"):
+        return shutil.which(named) or ""
+    own = shutil.which("containerlab", path=str(OWN_TOOLS))
+    return shutil.which("containerlab") or own or ""
+
+
+def too_old(version: str) -> str:
+    """Why a version of containerlab will not do; "" where it will. 0.0.0 is what a build without a version says."""
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if numbers == (0, 0, 0) or numbers >= OLDEST_CONTAINERLAB:
+        return ""
+    oldest = ".".join(map(str, OLDEST_CONTAINERLAB))
+    return f"version {version or 'unknown'} is older than {oldest}"
+
+
+def _version(*argv: str) -> str:
+    """The first version number that a program prints; "" when it prints none."""
+    try:
+        done = process.run(argv, check=False, timeout=20)
+    except (Mistake, Fault):
+        return ""
+    found = re.search(r"\d+\.\d+(\.\d+)?[\w.~+-]*", done.stdout + done.stderr)
+    return found.group() if found and not done.code else ""
+
+
+def _forbidden(path: str) -> str:
+    """Why this user cannot have that containerlab make links; "" where they can."""
+    status = os.stat(path)
+    rooted = os.geteuid() == 0 or (status.st_uid == 0 and bool(status.st_mode & stat.S_ISUID))
+    return "" if rooted else "it needs root, or to be owned by root with the set-user-id bit"
+
+
+def _reads_modules(path: str) -> bool:
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return text.find(NEED_MODULES) >= 0
