@@ -1,0 +1,57 @@
+# Everything that one does with this repository. `make` alone lists it.
+
+LAB ?= topologies/fabrics/small.yml
+RUNTIME ?= netns
+CLOSLAB := .venv/bin/closlab
+PYTHON := .venv/bin/python
+NAME = $(shell sed -n 's/^name: *//p' $(LAB))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab-up lab-down lab-check check test test-quick bench tools image rootfs clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is needed: packages, and closlab in .venv
+	@.ci/setup
+
+lab-up: setup ## Bring a fabric up (LAB=file RUNTIME=netns|containerlab) and check it
+	@if $(CLOSLAB) show $(NAME) >/dev/null 2>&1; then \
+		echo "lab $(NAME) is up already; make lab-check looks at it, make lab-down takes it down"; \
+	else \
+		$(CLOSLAB) up $(LAB) --runtime $(RUNTIME); \
+	fi
+
+lab-down: setup ## Take that fabric down without a trace
+	@$(CLOSLAB) down $(NAME)
+
+lab-check: setup ## Compare that fabric with its plan
+	@$(CLOSLAB) check $(NAME)
+
+check: setup ## Lint, format, types, import order: what CI runs
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup ## Run all tests that this machine can run
+	$(PYTHON) -m pytest
+
+test-quick: setup ## Run the tests that need no lab
+	$(PYTHON) -m pytest -m "not slow" tests/unit tests/golden
+
+bench: setup ## Measure, and write the figures
+	$(PYTHON) -m tests.bench
+
+tools: ## Build the pinned containerlab into .cache/tools
+	@.ci/containerlab
+
+image: ## Build the node image closlab/frr from Debian packages
+	@.ci/image
+
+rootfs: ## Make a root file system with Debian 13's FRR in .cache/rootfs
+	@.ci/rootfs
+
+clean: ## Remove what was built here; labs and images stay
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
