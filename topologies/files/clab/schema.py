@@ -1,0 +1,380 @@
+"""Every key that a containerlab topology file may have (0.79), and nothing else.
+
+Scalars come as they are written (see `topologies.files.yaml`), because containerlab lets the wanted type decide: a
+number where a text is wanted is that text. None means "not given", which inheritance needs to know.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+Flag: TypeAlias = Literal["true", "false", "True", "False", "TRUE", "FALSE", "yes", "no", "on", "off"]
+Texts: TypeAlias = dict[str, str | None]
+Mtu: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
+UdpPort: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
+StageName: TypeAlias = Literal["create", "create-links", "configure", "healthy", "exit"]
+STAGES: tuple[StageName, ...] = ("create", "create-links", "configure", "healthy", "exit")
+
+
+class Spec(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True, kw_only=True):
+    """One mapping of the file: keys in kebab-case, unknown ones refused."""
+
+
+class Credentials(Spec, frozen=True, kw_only=True):
+    """How to log in."""
+
+    username: str | None = None
+    password: str | None = None
+    identity_file: str | None = None
+
+
+class ConfigVars(Spec, frozen=True, kw_only=True):
+    """Variables for containerlab's own configuration templates."""
+
+    vars: dict[str, Any] | None = None
+
+
+class Dns(Spec, frozen=True, kw_only=True):
+    """Name servers of a node."""
+
+    servers: list[str] | None = None
+    search: list[str] | None = None
+    options: list[str] | None = None
+
+
+class Certificate(Spec, frozen=True, kw_only=True):
+    """A certificate that containerlab issues for a node."""
+
+    issue: Flag | None = None
+    sans: list[str] | None = None
+    key_size: int | None = None
+    validity_duration: str | None = None
+
+
+class HealthcheckSpec(Spec, frozen=True, kw_only=True):
+    """How a node is asked whether it is well, in whole seconds."""
+
+    test: list[str] | None = None
+    start_period: int | None = None
+    interval: int | None = None
+    timeout: int | None = None
+    retries: int | None = None
+
+
+class WaitSpec(Spec, frozen=True, kw_only=True):
+    """A stage begins when another node has finished one of its own."""
+
+    node: str
+    stage: StageName
+
+
+class StageCommand(Spec, frozen=True, kw_only=True):
+    """A command of a stage, in the list form."""
+
+    command: str
+    target: Literal["container", "host"] = "container"
+    phase: Literal["on-enter", "on-exit"] = "on-enter"
+
+
+class StageCommands(Spec, frozen=True, kw_only=True):
+    """Commands of a stage, in the form with one list per phase."""
+
+    on_enter: list[str] | None = None
+    on_exit: list[str] | None = None
+
+
+class StageSpec(Spec, frozen=True, kw_only=True):
+    """What ties one stage of a node's deployment to other nodes, and what runs in it."""
+
+    wait_for: list[WaitSpec] | None = None
+    exec: list[StageCommand] | StageCommands | None = None
+
+
+class StagesSpec(Spec, frozen=True, kw_only=True):
+    """The stages of a node's deployment, in their order."""
+
+    create: StageSpec | None = None
+    create_links: StageSpec | None = None
+    configure: StageSpec | None = None
+    healthy: StageSpec | None = None
+    exit: StageSpec | None = None
+
+
+class NodeSpec(Spec, frozen=True, kw_only=True):
+    """A node, and also what defaults, kinds and groups may say of nodes."""
+
+    image: str | None = None
+    image_pull_policy: Literal["IfNotPresent", "ifnotpresent", "Never", "never", "Always", "always"] | None = None
+    restart_policy: (
+        Literal["no", "No", "on-failure", "On-failure", "always", "Always", "unless-stopped", "Unless-stopped"] | None
+    ) = None
+    kind: str | None = None
+    license: str | None = None
+    type: str | None = None
+    group: str | None = None
+    position: str | None = None
+    startup_config: str | None = None
+    startup_delay: Annotated[int, Meta(ge=0)] | None = None
+    enforce_startup_config: Flag | None = None
+    suppress_startup_config: Flag | None = None
+    auto_remove: Flag | None = None
+    exec: list[str] | None = None
+    binds: list[str] | None = None
+    volumes: list[str] | None = None
+    ports: list[str] | None = None
+    env: Texts | None = None
+    env_files: list[str] | None = None
+    credentials: Credentials | None = None
+    username: str | None = None  # the older spelling of credentials
+    password: str | None = None
+    user: str | None = None
+    hostname: str | None = None
+    entrypoint: str | None = None
+    cmd: str | None = None
+    labels: Texts | None = None
+    runtime: str | None = None
+    mgmt_ipv4: str | None = None
+    mgmt_ipv6: str | None = None
+    network_mode: str | None = None
+    link_apply_mode: Literal["live", "restart", "recreate"] | None = None
+    cpu: float | None = None
+    memory: str | None = None
+    cpu_set: str | None = None
+    shm_size: str | None = None
+    cap_add: list[str] | None = None
+    privileged: Flag | None = None
+    cgroupns_mode: Literal["host", "private"] | None = None
+    cgroup_parent: str | None = None
+    pid_mode: str | None = None
+    tmpfs: Texts | None = None
+    security_opts: list[str] | None = None
+    sysctls: Texts | None = None
+    devices: list[str] | None = None
+    extras: dict[str, Any] | None = None
+    config: ConfigVars | None = None
+    stages: StagesSpec | None = None
+    dns: Dns | None = None
+    certificate: Certificate | None = None
+    healthcheck: HealthcheckSpec | None = None
+    components: list[dict[str, Any]] | None = None
+    aliases: list[str] | None = None
+
+
+class EndpointSpec(Spec, frozen=True, kw_only=True):
+    """One end of a link, written in full."""
+
+    node: str
+    interface: str
+    mac: str | None = None
+    ipv4: str | None = None
+    ipv6: str | None = None
+    vars: dict[str, Any] | None = None
+
+
+class LinkSpec(Spec, frozen=True, kw_only=True, tag_field="type"):
+    """What all links may have."""
+
+    mtu: Mtu | None = None
+    vars: dict[str, Any] | None = None
+    labels: Texts | None = None
+
+
+class BriefLink(LinkSpec, frozen=True, kw_only=True, tag="brief"):
+    """A cable as two texts NODE:INTERFACE; host, mgmt-net and macvlan stand for what is outside of the nodes."""
+
+    endpoints: tuple[str, str]
+    ipv4: list[str] | None = None
+    ipv6: list[str] | None = None
+
+
+class VethLink(LinkSpec, frozen=True, kw_only=True, tag="veth"):
+    """A cable between two nodes, written in full."""
+
+    endpoints: tuple[EndpointSpec, EndpointSpec]
+    ipv4: list[str] | None = None
+    ipv6: list[str] | None = None
+
+
+class StitchedLink(LinkSpec, frozen=True, kw_only=True, tag="veth-stitch"):
+    """A cable between two nodes that containerlab leads through a namespace of its own."""
+
+    endpoints: tuple[EndpointSpec, EndpointSpec]
+
+
+class HostLinkSpec(LinkSpec, frozen=True, kw_only=True, tag="host"):
+    """A cable to an interface of the machine itself."""
+
+    host_interface: str
+    endpoint: EndpointSpec
+
+
+class MgmtLinkSpec(LinkSpec, frozen=True, kw_only=True, tag="mgmt-net"):
+    """A cable to the management bridge."""
+
+    host_interface: str
+    endpoint: EndpointSpec
+
+
+class MacvlanSpec(LinkSpec, frozen=True, kw_only=True, tag="macvlan"):
+    """A macvlan on an interface of the machine itself."""
+
+    host_interface: str
+    endpoint: EndpointSpec
+    mode: Literal["private", "vepa", "bridge", "passthru", "source"] = "bridge"
+
+
+class DummySpec(LinkSpec, frozen=True, kw_only=True, tag="dummy"):
+    """An interface that leads nowhere."""
+
+    endpoint: EndpointSpec
+
+
+class VxlanSpec(LinkSpec, frozen=True, kw_only=True, tag="vxlan"):
+    """A VXLAN interface of a node."""
+
+    endpoint: EndpointSpec
+    remote: str
+    vni: Annotated[int, Meta(ge=1, le=16777215)]
+    dst_port: UdpPort
+    src_port: UdpPort | None = None
+    parent_interface: str | None = None
+
+
+class VxlanStitchSpec(VxlanSpec, frozen=True, kw_only=True, tag="vxlan-stitch"):
+    """A VXLAN interface of the machine, joined to a node by a cable."""
+
+
+AnyLink: TypeAlias = (
+    BriefLink
+    | VethLink
+    | StitchedLink
+    | HostLinkSpec
+    | MgmtLinkSpec
+    | MacvlanSpec
+    | DummySpec
+    | VxlanSpec
+    | VxlanStitchSpec
+)
+
+
+class TopologySpec(Spec, frozen=True, kw_only=True):
+    """Nodes and links, and what nodes inherit."""
+
+    nodes: dict[str, NodeSpec | None]
+    defaults: NodeSpec | None = None
+    kinds: dict[str, NodeSpec | None] | None = None
+    groups: dict[str, NodeSpec | None] | None = None
+    links: list[AnyLink] | None = None
+
+
+class MgmtSpec(Spec, frozen=True, kw_only=True):
+    """The management network."""
+
+    network: str | None = None
+    bridge: str | None = None
+    ipv4_subnet: str | None = None
+    ipv6_subnet: str | None = None
+    ipv4_gw: str | None = None
+    ipv6_gw: str | None = None
+    ipv4_range: str | None = None
+    ipv6_range: str | None = None
+    mtu: Mtu | None = None
+    external_access: Flag | None = None
+    skip_when_unused: Flag | None = None
+    driver_opts: Texts | None = None
+
+
+class CertificateAuthority(Spec, frozen=True, kw_only=True):
+    """The lab's certificate authority."""
+
+    cert: str | None = None
+    key: str | None = None
+    key_size: int | None = None
+    validity_duration: str | None = None
+
+
+class Settings(Spec, frozen=True, kw_only=True):
+    """Settings of the whole lab."""
+
+    certificate_authority: CertificateAuthority | None = None
+
+
+class ClabFile(Spec, frozen=True, kw_only=True):
+    """A whole topology file."""
+
+    name: str
+    topology: TopologySpec
+    prefix: str | None = None
+    mgmt: MgmtSpec | None = None
+    settings: Settings | None = None
+    debug: Flag | None = None
+
+
+KINDS: tuple[str, ...] = ("linux", "frr", "bridge", "host")  # what closlab runs
+FOREIGN_KINDS: tuple[str, ...] = (  # what containerlab knows besides
+    "6wind_vsr",
+    "arista_ceos",
+    "arista_veos",
+    "arrcus_arcos",
+    "aruba_aoscx",
+    "border0",
+    "checkpoint_cloudguard",
+    "ciena_saos",
+    "cisco_asav",
+    "cisco_c8000",
+    "cisco_c8000v",
+    "cisco_cat9kv",
+    "cisco_csr1000v",
+    "cisco_ftdv",
+    "cisco_iol",
+    "cisco_n9kv",
+    "cisco_sdwan",
+    "cisco_vios",
+    "cisco_xrd",
+    "cisco_xrd_vrouter",
+    "cisco_xrv",
+    "cisco_xrv9k",
+    "dell_ftosv",
+    "dell_sonic",
+    "ext-container",
+    "f5_bigip-ve",
+    "fdio_vpp",
+    "fortinet_fortigate",
+    "freebsd",
+    "generic_vm",
+    "huawei_vrp",
+    "ipinfusion_ocnos",
+    "juniper_cjunosevolved",
+    "juniper_crpd",
+    "juniper_csrx",
+    "juniper_vjunosevolved",
+    "juniper_vjunosrouter",
+    "juniper_vjunosswitch",
+    "juniper_vmx",
+    "juniper_vqfx",
+    "juniper_vsrx",
+    "k8s-kind",
+    "keysight_ixia-c-one",
+    "mikrotik_ros",
+    "nokia_srlinux",
+    "nokia_sros",
+    "nokia_srsim",
+    "nvidia_cumulusvx",
+    "openbsd",
+    "openwrt",
+    "ostinato",
+    "ovs-bridge",
+    "paloalto_panos",
+    "plvision_sonic",
+    "rare",
+    "sonic-vm",
+    "sonic-vs",
+    "spirent_stc",
+    "veesix_osvbng",
+    "vyosnetworks_vyos",
+)
+
+
+def on(flag: str | None) -> bool:
+    """Whether a flag is given and true."""
+    return flag is not None and flag.lower() in {"true", "yes", "on"}
