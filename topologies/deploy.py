@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from topologies.errors import Fault, Mistake
@@ -18,7 +17,7 @@ from topologies.lab import Lab
 from topologies.model import Fabric
 from topologies.plan import Plan
 from topologies.runtime import store
-from topologies.runtime.model import LabRecord, Life, Runtime, Say, Status
+from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +151,18 @@ def down(name: str, *, at: store.Store | None = None) -> bool:
     return True
 
 
+def act(name: str, node: str, action: Action, *, at: store.Store | None = None) -> LabRecord:
+    """Do one thing to one node of a lab; raises Mistake where the lab has no such node."""
+    at = at or store.here()
+    with at.claim(name, f"{action} {node}"):
+        record = at.read(name)
+        if node not in (known := [each.name for each in record.lab.nodes]):
+            raise Mistake(f"lab {name}: no node {node!r}; there are {', '.join(sorted(known))}")
+        after = runtime_named(record.runtime).act(record, node, action, note=at.write)
+        at.write(after)
+        return after
+
+
 def standing(record: LabRecord, *, busy: bool) -> tuple[Status, Mapping[str, Life]]:
     """How a lab and its nodes stand; one from before a reboot, or half-made with nobody `busy` on it, is broken."""
     if record.boot_id != store.boot_id():
@@ -162,6 +173,8 @@ def standing(record: LabRecord, *, busy: bool) -> tuple[Status, Mapping[str, Lif
 
 def installed_version() -> str:
     """closlab's own version."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("closlab")
     except PackageNotFoundError:

@@ -1,0 +1,83 @@
+"""Bring a lab up until it is converged and checked: deployment, then telemetry's proof. What `closlab up` does."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from topologies import deploy
+from topologies.errors import Fault
+from topologies.plan import Plan
+from topologies.runtime.model import LabRecord, Say
+from topologies.runtime.store import Store, here
+
+if TYPE_CHECKING:
+    from telemetry.check import CheckReport
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A lab that is up. `report` is None where it was not checked; `seconds` is the whole time."""
+
+    record: LabRecord
+    plan: Plan | None
+    report: "CheckReport | None"
+    seconds: float
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing differs from what must be."""
+        return self.report is None or not self.report.differences
+
+
+def bring_up(
+    source: deploy.Source, runtime: str, *, say: Say, check: bool = True, within: float = 120, at: Store | None = None
+) -> Brought:
+    """Deploy, converge, check.
+
+    Raises Fault where it does not converge in `within` seconds; the lab then stays up to be looked at. An interrupt
+    takes it down.
+    """
+    at = at or here()
+    begun = time.monotonic()
+    record = deploy.up(source, runtime, say=say, at=at)
+    report = None
+    try:
+        if check:
+            record = _converged(record, source.plan, within, say)
+            report, seconds = timed(lambda: verdict(record, source.plan))
+            record = replace(record, phases={**record.phases, "check": seconds})
+            at.write(record)
+    except KeyboardInterrupt:
+        deploy.down(record.name, at=at)
+        raise
+    except Fault as error:
+        left = f"lab {record.name} is left up to be looked at; `closlab down {record.name}` removes it"
+        raise Fault(f"{error}\n{left}") from error
+    return Brought(record, source.plan, report, time.monotonic() - begun)
+
+
+def verdict(record: LabRecord, plan: Plan | None, *, mesh: bool = True) -> "CheckReport":
+    """What differs between a running lab and its plan; a lab without one is tested for what needs none."""
+    from telemetry import check
+
+    return check.check_without_plan(record, record.lab) if plan is None else check.check(record, plan, mesh=mesh)
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What the work returned, and the seconds that it took."""
+    begun = time.monotonic()
+    done = work()
+    return done, time.monotonic() - begun
+
+
+def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) -> LabRecord:
+    """Wait until every planned route and session is there; a lab without a plan has nothing to wait for."""
+    if plan is None:
+        return record
+    from telemetry.converge import converge
+
+    _, seconds = timed(lambda: converge(record, plan, within=within, say=say))
+    return replace(record, phases={**record.phases, "converge": seconds})

@@ -1,0 +1,91 @@
+"""The command line: `closlab`. This module is the frame of every command: signals, errors, exit codes."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from topologies.errors import EXIT_FAULT, EXIT_FINE, EXIT_MISTAKE, ClosError
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+BROKEN_PIPE = 128 + signal.SIGPIPE
+STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked this process to end; what it was doing is cleaned up on the way out."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.exit_code = 128 + signum
+
+
+def main() -> None:
+    """The executable `closlab`."""
+    heed_signals()
+    sys.exit(guarded(lambda: run(sys.argv[1:])))
+
+
+def run(argv: Sequence[str]) -> int:
+    """One command line; returns its exit code, raises ClosError for what closlab found wrong."""
+    from labs.cli.app import build
+
+    return invoke(build(), argv, "closlab")
+
+
+def invoke(app: "Typer", argv: Sequence[str], name: str) -> int:
+    """Run a typer application; what the user typed wrong is one line and exit code 2, as any Mistake."""
+    import typer
+
+    # Newer typers carry a click of their own; this finds the right one.
+    usage_error: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
+    try:
+        code = typer.main.get_command(app).main(list(argv), name, standalone_mode=False)
+    except usage_error as error:
+        if text := error.format_message():  # empty where help was printed instead
+            complain(f"{text} (`{error.ctx.command_path if error.ctx else name} --help` says more)", name)
+        return EXIT_MISTAKE
+    return code if isinstance(code, int) else EXIT_FINE
+
+
+def guarded(work: Callable[[], int], name: str = "closlab") -> int:
+    """Do the work; whatever ends it becomes one clear line and an exit code, without a traceback."""
+    try:
+        code = work()
+        sys.stdout.flush()
+    except ClosError as error:
+        complain(str(error), name)
+        return error.exit_code
+    except Stopped as error:
+        complain("stopped", name)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), name)
+        return EXIT_FAULT
+    return code
+
+
+def heed_signals() -> None:
+    """From now on a signal to stop raises `Stopped`, so that what is at work can clean up."""
+    for signum in STOPPERS:
+        signal.signal(signum, _stop)
+
+
+def complain(text: str, name: str = "closlab") -> None:
+    """One error, on stderr; red on a terminal."""
+    start, end = ("\033[31m", "\033[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
+    print(f"{start}{name}: {text}{end}", file=sys.stderr, flush=True)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """Raise once; a second signal must not cut the cleaning short."""
+    for each in STOPPERS:
+        signal.signal(each, signal.SIG_IGN)
+    raise Stopped(signum)

@@ -1,0 +1,54 @@
+"""All commands under their names. Everything heavy is imported inside the commands, so that `--help` is quick."""
+
+import typer
+
+from labs.cli import lab_commands, look_commands, node_commands
+
+HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
+WORDS = {"help_option_names": ["-h", "--help"]}
+TAIL = {"ignore_unknown_options": True}  # what follows NODE belongs to the program there
+PASSED = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def build() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(name="closlab", help=HELP, no_args_is_help=True, context_settings=WORDS)
+    _lab_commands(app)
+    _node_commands(app)
+    _look_commands(app)
+    return app
+
+
+def _lab_commands(app: typer.Typer) -> None:
+    panel = "Labs"
+    for function in (lab_commands.up, lab_commands.down, lab_commands.ls, lab_commands.show, look_commands.check):
+        app.command(function.__name__, rich_help_panel=panel)(function)
+
+
+def _node_commands(app: typer.Typer) -> None:
+    panel = "Nodes and cables"
+    app.command("exec", rich_help_panel=panel, context_settings=TAIL)(node_commands.exec_)
+    for function in (node_commands.shell, node_commands.vtysh, node_commands.logs, node_commands.cp):
+        app.command(function.__name__, rich_help_panel=panel)(function)
+    node = typer.Typer(no_args_is_help=True, help="Pause, kill or restart a node.")
+    for verb in ("pause", "resume", "kill", "start", "restart"):
+        node.command(verb)(getattr(node_commands, f"node_{verb}"))
+    node.command("restart-daemon")(node_commands.node_restart_daemon)
+    app.add_typer(node, name="node", rich_help_panel=panel)
+    link = typer.Typer(no_args_is_help=True, help="Raise, lower or show cables.")
+    for verb in ("up", "down", "show"):
+        link.command(verb)(getattr(node_commands, f"link_{verb}"))
+    app.add_typer(link, name="link", rich_help_panel=panel)
+
+
+def _look_commands(app: typer.Typer) -> None:
+    panel = "Files and the machine"
+    for function in (
+        look_commands.render,
+        look_commands.graph,
+        look_commands.schema,
+        look_commands.doctor,
+        look_commands.version,
+    ):
+        app.command(function.__name__, rich_help_panel=panel)(function)
+    app.command("clab", rich_help_panel=panel, context_settings=PASSED, add_help_option=False)(look_commands.clab)

@@ -1,0 +1,124 @@
+"""How `up` and `check` end: what runs, what each phase took, what was proven, and how to get in."""
+
+from typing import TYPE_CHECKING
+
+from labs.bringup import Brought
+from labs.cli import screen
+from labs.cli.reports import Report, counted, lab_report
+from topologies import deploy
+from topologies.model import TIERS
+from topologies.runtime.model import LabRecord
+
+if TYPE_CHECKING:
+    from telemetry.check import CheckReport
+
+MOST = 40  # differences shown as a table; JSON has all
+
+
+def show_ending(done: Brought, *, as_json: bool) -> None:
+    """The last words of `up`."""
+    record = done.record
+    if as_json:
+        status, lives = deploy.standing(record, busy=False)
+        lab = lab_report(record, status, lives)
+        screen.document({"lab": lab, "seconds": round(done.seconds, 3), "check": check_report(done.report)})
+        return
+    rows = [("lab", f"{record.name} on {record.runtime}"), ("nodes", nodes_by_role(record))]
+    rows += [("phases", phases(record)), *proofs(done.report)]
+    width = max(len(name) for name, _ in rows)
+    screen.result("")
+    for name, value in rows:
+        screen.result(f"{name:<{width}}  {value}")
+    show_differences(done.report)
+    screen.result("")
+    screen.result(closing(done))
+    for line in ways_in(record):
+        screen.result(f"  {line}")
+
+
+def nodes_by_role(record: LabRecord) -> str:
+    """Such as `2 spines, 4 leaves, 4 hosts; 12 links`."""
+    nodes = record.lab.nodes
+    found = [(role.value, sum(node.role is role for node in nodes)) for role in reversed(TIERS)]
+    found += [("node", sum(node.role is None for node in nodes))]
+    named = ", ".join(counted(count, noun) for noun, count in found if count)
+    return f"{named}; {counted(len(record.lab.links), 'link')}"
+
+
+def phases(record: LabRecord) -> str:
+    """Such as `links 0.12 s, daemons 0.80 s`."""
+    return ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in record.phases.items())
+
+
+def ways_in(record: LabRecord) -> list[str]:
+    """The commands that a user wants next, with names of this lab."""
+    nodes = record.lab.nodes
+    if not nodes:
+        return []
+    last = nodes[-1].name
+    router = next((node.name for node in nodes if node.daemons or "frr" in node.image), "")
+    talk = [f"closlab vtysh {router} -c 'show bgp summary'"] if router else []
+    return [f"closlab shell {last}", *talk, f"closlab show {record.name}", f"closlab down {record.name}"]
+
+
+def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:
+    """What the check proved, a line for each kind of thing."""
+    return [] if report is None else [("proven", counts(report))]
+
+
+def counts(report: "CheckReport") -> str:
+    """Such as `16 sessions, 48 routes`."""
+    return ", ".join(f"{count} {what}" for what, count in report.counts.items())
+
+
+def check_report(report: "CheckReport | None") -> Report | None:
+    """A check for JSON; None where none was made."""
+    if report is None:
+        return None
+    return {
+        "fine": not report.differences,
+        "differences": [
+            {
+                "node": each.node,
+                "subject": each.subject,
+                "what": each.what,
+                "expected": each.expected,
+                "found": each.found,
+            }
+            for each in report.differences
+        ],
+        "counts": dict(report.counts),
+        "seconds": {what: round(seconds, 3) for what, seconds in report.timings.items()},
+    }
+
+
+def show_check(record: LabRecord, report: "CheckReport", *, as_json: bool) -> None:
+    """The answer of `check`."""
+    if as_json:
+        screen.document({"lab": record.name, "check": check_report(report)})
+        return
+    show_differences(report)
+    verdict = f"{len(report.differences)} differences" if report.differences else "as planned"
+    screen.result(f"{record.name}: {verdict}; {counts(report)}")
+
+
+def show_differences(report: "CheckReport | None") -> None:
+    """Each difference in a row, a bounded number of them."""
+    if report is None or not report.differences:
+        return
+    shown = report.differences[:MOST]
+    rows = [[each.node, each.subject, each.what, each.expected, each.found] for each in shown]
+    screen.result("")
+    screen.table(("NODE", "WHERE", "WHAT", "EXPECTED", "FOUND"), rows)
+    if rest := len(report.differences) - len(shown):
+        screen.result(f"... and {rest} more; --json has all")
+
+
+def closing(done: Brought) -> str:
+    """The one line that counts."""
+    took = f"in {done.seconds:.1f} s"
+    if done.report is None:
+        return f"Lab {done.record.name} is up {took}; not checked."
+    if not done.fine:
+        return f"Lab {done.record.name} is up {took}, and differs from its plan: see above."
+    return f"Lab {done.record.name} is up {took}, {'converged and checked' if done.plan else 'checked'}."

@@ -1,0 +1,117 @@
+"""Commands that look and write files: check, render, graph, schema, doctor, version; and the door to `closlab clab`."""
+
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labs.cli import screen
+from labs.cli.chosen import chosen, complete_lab
+from labs.cli.options import AsJson, LabName, TopologyFile
+from topologies import deploy
+from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
+from topologies.runtime import store
+
+
+def check(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", autocompletion=complete_lab)] = "",
+    mesh: Annotated[bool, typer.Option("--mesh/--no-mesh", help="Send probes between all loopbacks and hosts.")] = True,
+    lab: LabName = "",
+    as_json: AsJson = False,
+) -> int:
+    """Compare a running lab with its plan; exit code 1 where it differs."""
+    from labs.bringup import verdict
+    from labs.cli.ending import show_check
+
+    record = chosen(name or lab)
+    report = verdict(record, deploy.plan_of(record), mesh=mesh)
+    show_check(record, report, as_json=as_json)
+    return EXIT_CHECK_FAILED if report.differences else EXIT_FINE
+
+
+def render(
+    file: TopologyFile,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder to write into.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as its file says.")] = "",
+) -> int:
+    """Write all that follows from a fabric file: configurations, containerlab file, inventories, plan."""
+    from topologies.render.folder import render as rendered
+    from topologies.render.writing import write_folder
+    from topologies.runtime.image import frr_image_name
+
+    source = deploy.load(file, name=name)
+    if source.fabric is None or source.plan is None:
+        raise Mistake(f"{file}: only a fabric file can be rendered; this is a containerlab file")
+    files = rendered(source.fabric, source.plan, source.lab, image=frr_image_name(os.environ, source.fabric.image))
+    changed = write_folder(files, out)
+    screen.remark(f"{len(files)} files in {out}, {len(changed)} of them new or changed")
+    return EXIT_FINE
+
+
+def graph(
+    what: Annotated[str, typer.Argument(metavar="[FILE|NAME]", autocompletion=complete_lab)] = "",
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="svg, mermaid or dot.")] = "svg",
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Instead of stdout.")] = None,
+    lab: LabName = "",
+) -> int:
+    """Draw a fabric by its tiers; a running lab's with the state of its nodes and cables."""
+    from labs.pictures import picture, running
+
+    if what and what not in store.here().names():
+        drawn = picture(deploy.load(Path(what)).lab, form)
+    else:
+        record = chosen(what or lab)
+        drawn = picture(record.lab, form, running(record))
+    if out is None:
+        screen.result(drawn.rstrip("\n"))
+    else:
+        out.write_text(drawn)
+    return EXIT_FINE
+
+
+def schema() -> int:
+    """Print the JSON Schema of fabric files, for editors."""
+    import msgspec
+    from topologies.files.fabric import json_schema
+
+    screen.result(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
+    return EXIT_FINE
+
+
+def doctor(as_json: AsJson = False) -> int:
+    """Say what this machine can do, and what would cure what it cannot."""
+    from topologies.runtime import probe
+
+    found = probe.all()
+    if as_json:
+        screen.document({"capabilities": [{**asdict(each), "present": each.present} for each in found]})
+        return EXIT_FINE
+    rows = [[each.name, "yes" if each.present else "no", each.detail or each.lack, each.purpose] for each in found]
+    screen.table(("WHAT", "THERE", "DETAIL", "WHAT FOR"), rows)
+    cures = [f"  {each.name}: {each.cure}" for each in found if not each.present and each.cure]
+    if cures:
+        screen.result("\nWhat would help:")
+        screen.result("\n".join(cures))
+    return EXIT_FINE
+
+
+def version(as_json: AsJson = False) -> int:
+    """Print closlab's version."""
+    own, python = deploy.installed_version(), platform.python_version()
+    if as_json:
+        screen.document(
+            {"closlab": own, "python": python, "kernel": platform.release(), "state": str(store.here().root)}
+        )
+    else:
+        screen.result(f"closlab {own} (Python {python}, Linux {platform.release()})")
+    return EXIT_FINE
+
+
+def clab(context: typer.Context) -> int:
+    """Answer as the containerlab program does: deploy, destroy, inspect, exec, tools netem, graph."""
+    from labs.clab import run
+
+    return run(context.args)

@@ -1,0 +1,186 @@
+"""Commands on one node: exec, shell, vtysh, logs, cp, node, link."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labs.cli import screen
+from labs.cli.chosen import chosen, complete_node, end_of
+from labs.cli.options import AsJson, LabName, NodeName
+from topologies import deploy
+from topologies.errors import EXIT_FINE, Mistake
+from topologies.runtime.door import Door, open_door
+from topologies.runtime.model import Action, LabRecord
+
+SHELL = "command -v bash >/dev/null && exec bash || exec sh"
+LOGS = "ls -1 /var/log/closlab/{0}.log /var/log/frr/{0}.log 2>/dev/null; true"
+
+
+def exec_(
+    node: NodeName,
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="The program and its arguments.")],
+    lab: LabName = "",
+    as_json: AsJson = False,
+) -> int:
+    """Run a program in a node; its exit code becomes this one's."""
+    door = open_door(chosen(lab), node)
+    if not as_json:
+        return door.attach(command)
+    done = door.run(command, check=False)
+    answer = {"node": node, "argv": command, "code": done.code, "stdout": done.stdout, "stderr": done.stderr}
+    screen.document(answer)
+    return done.code
+
+
+def shell(node: NodeName, lab: LabName = "") -> int:
+    """Open a shell in a node."""
+    return open_door(chosen(lab), node).attach(["sh", "-c", SHELL])
+
+
+def vtysh(
+    node: NodeName,
+    command: Annotated[list[str] | None, typer.Option("-c", metavar="COMMAND", help="Ask this, and end.")] = None,
+    lab: LabName = "",
+) -> int:
+    """Talk to a node's FRR."""
+    asked = [word for each in command or [] for word in ("-c", each)]
+    return open_door(chosen(lab), node).attach(["vtysh", *asked])
+
+
+def logs(
+    node: NodeName,
+    daemon: Annotated[str, typer.Argument(metavar="[DAEMON]", help="One daemon's only, such as bgpd.")] = "",
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come in.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines of each log.")] = 100,
+    lab: LabName = "",
+) -> int:
+    """Show what a node's daemons logged."""
+    door = open_door(chosen(lab), node)
+    files = door.run(["sh", "-c", LOGS.format("*")]).stdout.split()
+    wanted = [file for file in files if daemon in ("", Path(file).stem)]
+    if not wanted:
+        names = ", ".join(sorted({Path(file).stem for file in files})) or "none"
+        raise Mistake(f"{node}: no log{f' of {daemon!r}' if daemon else ''}; there are logs of {names}")
+    return door.attach(["tail", f"--lines={lines}", *(["-F"] if follow else []), *wanted])
+
+
+def cp(
+    source: Annotated[str, typer.Argument(metavar="SRC", help="A file, or NODE:PATH.")],
+    target: Annotated[str, typer.Argument(metavar="DST", help="A file or folder, or NODE:PATH.")],
+    lab: LabName = "",
+) -> int:
+    """Copy a file into a node, out of it, or between two nodes."""
+    if ":" not in source and ":" not in target:
+        raise Mistake("neither is in a node; a node's file is NODE:PATH, such as leaf1:/etc/hosts")
+    record = chosen(lab)
+    data, mode = _fetch(record, source)
+    _put(record, target, data, mode, Path(source.rpartition(":")[2]).name)
+    return EXIT_FINE
+
+
+def _fetch(record: LabRecord, source: str) -> tuple[bytes, int]:
+    node, colon, path = source.partition(":")
+    try:
+        if not colon:
+            return Path(source).read_bytes(), Path(source).stat().st_mode & 0o777
+        return open_door(record, node).read(path), 0o644
+    except OSError as error:
+        raise Mistake(f"cannot read {source}: {error.strerror}") from error
+
+
+def _put(record: LabRecord, target: str, data: bytes, mode: int, name: str) -> None:
+    node, colon, path = target.partition(":")
+    try:
+        if colon:
+            door = open_door(record, node)
+            door.write(_inside(door, path, name), data, mode)
+            return
+        place = Path(target)
+        (place / name if place.is_dir() else place).write_bytes(data)
+    except OSError as error:
+        raise Mistake(f"cannot write {target}: {error.strerror}") from error
+
+
+def _inside(door: Door, path: str, name: str) -> str:
+    """The file that a path inside a node means: a folder stands for the file of the same name in it."""
+    if not path.startswith("/"):
+        raise Mistake(f"{door.node}:{path}: a path inside a node begins with /")
+    folder = door.run(["test", "-d", path], check=False).code == 0
+    return f"{path.rstrip('/')}/{name}" if folder else path
+
+
+def link_up(end: Annotated[str, typer.Argument(metavar="NODE:IF")], lab: LabName = "") -> int:
+    """Raise one end of a cable."""
+    return _link(end, lab, up=True)
+
+
+def link_down(end: Annotated[str, typer.Argument(metavar="NODE:IF")], lab: LabName = "") -> int:
+    """Lower one end of a cable; the other end loses its carrier."""
+    return _link(end, lab, up=False)
+
+
+def _link(end: str, lab: str, *, up: bool) -> int:
+    node, interface = end_of(end)
+    open_door(chosen(lab), node).link(interface, up=up)
+    screen.remark(f"{end} is {'up' if up else 'down'}")
+    return EXIT_FINE
+
+
+def link_show(
+    end: Annotated[str, typer.Argument(metavar="[NODE[:IF]]", autocompletion=complete_node)] = "",
+    lab: LabName = "",
+    as_json: AsJson = False,
+) -> int:
+    """Show the cables, both ends as the kernel has them."""
+    from labs.cables import cables
+
+    rows = [row for row in cables(chosen(lab)) if row.touches(end)]
+    if end and not rows:
+        raise Mistake(f"no cable ends at {end!r}; `closlab link show` lists them all")
+    if as_json:
+        screen.document({"links": [row.report() for row in rows]})
+    else:
+        screen.table(("A", "STATE", "B", "STATE", "MTU", "RATE"), [row.cells() for row in rows])
+    return EXIT_FINE
+
+
+def act_on(action: Action, node: str, lab: str) -> int:
+    """Do one thing to one node."""
+    deploy.act(chosen(lab).name, node, action)
+    screen.remark(f"{node}: {action} done")
+    return EXIT_FINE
+
+
+def node_pause(node: NodeName, lab: LabName = "") -> int:
+    """Stop a node's processes where they stand; its links stay up."""
+    return act_on(Action.PAUSE, node, lab)
+
+
+def node_resume(node: NodeName, lab: LabName = "") -> int:
+    """Let a paused node go on."""
+    return act_on(Action.RESUME, node, lab)
+
+
+def node_kill(node: NodeName, lab: LabName = "") -> int:
+    """Power a node off: its processes die, its neighbours lose carrier, its cables stay plugged in."""
+    return act_on(Action.KILL, node, lab)
+
+
+def node_start(node: NodeName, lab: LabName = "") -> int:
+    """Power a killed node on again."""
+    return act_on(Action.START, node, lab)
+
+
+def node_restart(node: NodeName, lab: LabName = "") -> int:
+    """Restart a node's processes; its links stay up."""
+    return act_on(Action.RESTART, node, lab)
+
+
+def node_restart_daemon(
+    node: NodeName, daemon: Annotated[str, typer.Argument(metavar="DAEMON", help="Such as bgpd.")], lab: LabName = ""
+) -> int:
+    """Restart one daemon of a node; its links stay up."""
+    open_door(chosen(lab), node).restart_daemon(daemon)
+    screen.remark(f"{node}: {daemon} restarted")
+    return EXIT_FINE

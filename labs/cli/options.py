@@ -1,0 +1,16 @@
+"""The options and arguments that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from labs.cli.chosen import complete_lab, complete_node
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md says what is in it.")]
+LabName = Annotated[
+    str,
+    typer.Option("--lab", metavar="NAME", help="Which lab, where several are there.", autocompletion=complete_lab),
+]
+NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.", autocompletion=complete_node)]
+TopologyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A fabric file or a containerlab file.")]

@@ -1,0 +1,93 @@
+"""What the user sees: tables and JSON on stdout, progress and remarks on stderr."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from topologies.runtime.model import Say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+JSON_VERSION = 1
+WIDE = 10_000  # no line is ever wrapped where no terminal shows it
+MARKS = {
+    "running": "green",
+    "up": "green",
+    "yes": "green",
+    "ok": "green",
+    "creating": "yellow",
+    "paused": "yellow",
+    "down": "red",
+    "dead": "red",
+    "broken": "red",
+    "no": "red",
+    "unreadable": "red",
+}
+
+
+def remark(text: str) -> None:
+    """A word to the user that is no result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def result(text: str) -> None:
+    """A result as text."""
+    print(text)
+
+
+def document(content: Mapping[str, object]) -> None:
+    """A result as JSON, see docs/json.md."""
+    import msgspec
+
+    data = msgspec.json.encode({"version": JSON_VERSION, **content})
+    print(msgspec.json.format(data, indent=2).decode())
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", to_stderr: bool = False) -> None:
+    """Aligned columns; a state that is good or bad shows in its colour on a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", title=title or None)
+    grid.title_justify = "left"
+    for column in columns:
+        grid.add_column(column, justify="right" if column.endswith("#") else "left", no_wrap=True)
+    for row in rows:
+        grid.add_row(*(Text(cell, style=MARKS.get(cell, "")) for cell in row))
+    _console(to_stderr).print(grid)
+
+
+def _console(to_stderr: bool) -> "Console":
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False, soft_wrap=not stream.isatty())
+
+
+@contextmanager
+def progress() -> Iterator[Say]:
+    """A `Say` that shows each phase: a bar on a terminal, else one line when a phase ends."""
+    if not sys.stderr.isatty():
+        yield _plain
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<14}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
+    # No refreshing thread: joining a user namespace is for processes with one thread only.
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def say(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(tasks[phase], completed=done, total=total, refresh=True)
+
+        yield say
+
+
+def _plain(phase: str, done: int, total: int) -> None:
+    if done >= total:
+        remark(f"{phase}: {done} of {total}")
