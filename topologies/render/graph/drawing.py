@@ -111,11 +111,14 @@ def role_of(node: LabNode) -> str:
     """The role of a node; in other people's files, the one that its group or name spells, else its kind."""
     if node.role is not None:
         return node.role.value
-    for text in (node.group.lower(), node.name.lower()):
-        for role in reversed(TIERS):
-            if role.value in text.replace("-", "").replace("_", ""):
-                return role.value
-    return node.kind
+    return spelt(node.group) or spelt(node.name) or node.kind
+
+
+def spelt(text: str) -> str:
+    """The role that a text spells, "" when none: the last one in it, for leaf1-host1 is a host."""
+    bare = text.lower().replace("-", "").replace("_", "")
+    ends = {role.value: bare.rfind(role.value) + len(role.value) for role in TIERS if role.value in bare}
+    return max(ends, key=lambda role: (ends[role], len(role)), default="")
 
 
 def levels_of(lab: Lab) -> dict[str, int]:
