@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from topologies.errors import Mistake
 
-if TYPE_CHECKING:
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
-
 ACCEPTED = (  # taken, and without effect: they steer what the native runtime does not have
     ("-r", "--runtime"),
     ("--log-level",),
@@ -28,21 +25,25 @@ class _Parser(argparse.ArgumentParser):
         raise Mistake(f"{message} (`{self.prog} --help` says more)")
 
 
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[_Parser]
+
+
 def parse(argv: Sequence[str], *, program: str = "closlab-clab") -> argparse.Namespace:
     """The command line as values; `command` is such as "deploy" or "tools netem set". Raises Mistake."""
     parser = _Parser(
         prog=program, description="Answers as containerlab does, on Linux namespaces.", parents=[_shared()]
     )
-    commands: Commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _deploying(commands)
     _inspecting(commands)
     _netem(commands)
     return parser.parse_args(list(argv))
 
 
-def _shared() -> argparse.ArgumentParser:
+def _shared() -> _Parser:
     """The global flags. They are suppressed where absent, so that one before the command is not lost to its default."""
-    flags = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    flags = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     flags.add_argument("-t", "--topo", metavar="FILE", help="topology file, or a folder with one")
     flags.add_argument("--name", metavar="LAB", help="lab name")
     for names in ACCEPTED:
@@ -52,9 +53,7 @@ def _shared() -> argparse.ArgumentParser:
     return flags
 
 
-def _add(
-    commands: "Commands", name: str, about: str, *, path: str = "", aliases: Sequence[str] = ()
-) -> argparse.ArgumentParser:
+def _add(commands: "Commands", name: str, about: str, *, path: str = "", aliases: Sequence[str] = ()) -> _Parser:
     sub = commands.add_parser(name, help=about, description=about, aliases=list(aliases), parents=[_shared()])
     sub.set_defaults(command=path or name)
     return sub

@@ -1,7 +1,7 @@
 """`tools netem`: impairments of one interface, as tc words; read back from tc's JSON.
 
-netem does delay, jitter, loss, rate and corruption; where the kernel lacks it, tbf still does the rate, and whatever
-else is asked is refused by name. A link's own rate outlives both `set` and `reset`.
+netem does delay, jitter, loss and corruption; a rate alone is tbf's work, which every kernel has. What a kernel cannot
+do is refused by name. A link's own rate outlives both `set` and `reset`.
 """
 
 import json
@@ -55,19 +55,24 @@ def seconds(place: str, text: str) -> float:
     return float(sum(float(number) * UNITS[unit] for number, unit in parts))
 
 
-def words(asked: Impairment, interface: str, *, own_kbit: int, netem: bool) -> list[str]:
-    """The tc command that makes it so. `own_kbit` is the link's own rate, 0 for none. Raises Mistake without netem."""
+def words(asked: Impairment, interface: str, *, own_kbit: int) -> list[str]:
+    """The tc command that makes it so. `own_kbit` is the link's own rate, 0 for none."""
     rate = min((each for each in (asked.rate, own_kbit) if each), default=0)
-    if not netem and asked.beyond_rate:
-        names = ", ".join(asked.beyond_rate)
-        raise Mistake(f"{names}: this kernel has no netem queue (sch_netem); without it only --rate can be set")
-    if netem and asked != Impairment(rate=asked.rate):
+    if asked.beyond_rate:
         return ["tc", "qdisc", "replace", "dev", interface, "root", "netem", *_netem_words(asked, rate)]
     if rate:
         burst = max(int(rate * 1000 / 8 * BURST_SECONDS), LEAST_BURST)
         limits = ["rate", f"{rate}kbit", "burst", str(burst), "latency", "50ms"]
         return ["tc", "qdisc", "replace", "dev", interface, "root", "tbf", *limits]
     return ["tc", "qdisc", "replace", "dev", interface, "root", "noqueue"]
+
+
+def refusal(asked: Impairment, said: str) -> str:
+    """Why tc refused, where the kernel lacks netem; "" where it was for another reason."""
+    if "qdisc kind is unknown" not in said or not asked.beyond_rate:
+        return ""
+    names = ", ".join(asked.beyond_rate)
+    return f"{names}: this kernel has no netem queue (sch_netem); without it only --rate can be set"
 
 
 def _netem_words(asked: Impairment, rate: int) -> list[str]:
@@ -115,3 +120,23 @@ def duration(value: float) -> str:
         if value >= size:
             return f"{value / size:.6g}{unit}"
     return "0s"
+
+
+def report(interface: str, found: Impairment) -> dict[str, object]:
+    """An impairment in the real program's JSON: no text for a time of zero, numbers for the rest."""
+    return {
+        "interface": interface,
+        "delay": duration(found.delay) if found.delay else "",
+        "jitter": duration(found.jitter) if found.jitter else "",
+        "packet_loss": found.loss,
+        "rate": found.rate,
+        "corruption": found.corruption,
+    }
+
+
+def cells(interface: str, found: Impairment) -> list[str]:
+    """An impairment as a row of the real program's table: N/A where there is none at all."""
+    if found == Impairment():
+        return [interface, *["N/A"] * 5]
+    shares = f"{found.loss:.2f}%", f"{found.corruption:.2f}%"
+    return [interface, duration(found.delay), duration(found.jitter), shares[0], str(found.rate), shares[1]]

@@ -59,6 +59,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str =
     _console(to_stderr).print(grid)
 
 
+def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table in a frame, as containerlab draws its own."""
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(*columns, box=box.ROUNDED, show_lines=True)
+    for row in rows:
+        grid.add_row(*row)
+    _console(False).print(grid)
+
+
 def _console(to_stderr: bool) -> "Console":
     from rich.console import Console
 
