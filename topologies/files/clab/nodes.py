@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 
 from topologies.errors import Mistake
 from topologies.files.clab.inherit import commands
+from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
 from topologies.files.clab.ports import ports
-from topologies.files.clab.schema import FOREIGN_KINDS, KINDS, STAGES, HealthcheckSpec, NodeSpec, StagesSpec, on
+from topologies.files.clab.schema import STAGES, HealthcheckSpec, NodeSpec, StagesSpec, on
 from topologies.files.clab.substitute import magic
 from topologies.files.complaint import nearest
 from topologies.files.yaml import Document
