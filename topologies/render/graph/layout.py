@@ -101,7 +101,7 @@ def gap_below(above: set[str], cables: tuple[Cable, ...], inner: float) -> float
 def place_row(tier: tuple[Box, ...], inner: float, y: float) -> list[Placed]:
     """One tier, each box in the middle of its share of the width."""
     pitch = inner / len(tier)
-    size = Size.FULL if pitch >= 92 else Size.NAME if pitch >= 64 else Size.UPRIGHT
+    size = Size.FULL if pitch >= 92 else Size.NAME if pitch >= 48 else Size.UPRIGHT
     widest = {Size.FULL: 136.0, Size.NAME: 104.0, Size.UPRIGHT: 22.0}[size]
     width = min(widest, pitch * 0.88)
     return [
@@ -147,8 +147,8 @@ def panels(placed: list[Placed]) -> tuple[Panel, ...]:
 
 def panel(pod: str, members: list[Placed]) -> Panel:
     """The ground of one pod: its boxes with some air around."""
-    left = min(place.x - place.width / 2 for place in members) - 10
-    right = max(place.x + place.width / 2 for place in members) + 10
+    left = min(place.x - place.width / 2 for place in members) - 7
+    right = max(place.x + place.width / 2 for place in members) + 7
     top = min(place.y for place in members) - 26
     bottom = max(place.y + place.height for place in members) + 12
     return Panel(f"pod {pod}", round(left, 1), round(top, 1), round(right - left, 1), round(bottom - top, 1))

@@ -8,7 +8,7 @@ from topologies.render.graph.drawing import Drawing, State
 from topologies.render.graph.layout import FOOTER, MARGIN, Drawn, Layout, Panel, Placed, Size, layout
 
 STYLE = Path(__file__).with_name("style.css")
-MANY = 200  # cables; from here on they are drawn paler
+MANY = 300  # cables; from here on they are drawn paler
 KNOWN = ("superspine", "spine", "leaf", "host")
 STATES = {State.UP: "link up", State.IMPAIRED: "session down", State.DOWN: "link down"}
 
