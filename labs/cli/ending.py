@@ -109,7 +109,7 @@ def show_differences(report: "CheckReport | None") -> None:
     shown = report.differences[:MOST]
     rows = [[each.node, each.subject, each.what, each.expected, each.found] for each in shown]
     screen.result("")
-    screen.table(("NODE", "WHERE", "WHAT", "EXPECTED", "FOUND"), rows)
+    screen.table(("NODE", "WHERE", "WHAT", "EXPECTED", "FOUND"), rows, wrapped=3)
     if rest := len(report.differences) - len(shown):
         screen.result(f"... and {rest} more; --json has all")
 

@@ -9,7 +9,7 @@ import typer
 from labs.cli import screen
 from labs.cli.chosen import by_name_or_file, choose, chosen, complete_lab
 from labs.cli.options import AsJson, LabName, TopologyFile
-from labs.cli.reports import ago, counted, lab_report, link_report, node_reports, unreadable_report
+from labs.cli.reports import Report, ago, counted, lab_report, link_report, node_reports, unreadable_report
 from topologies import deploy
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FAULT, EXIT_FINE, ClosError
 from topologies.runtime import store
@@ -70,17 +70,11 @@ def _down_all(at: store.Store) -> int:
 def ls(as_json: AsJson = False) -> int:
     """List the labs of this user."""
     at = store.here()
-    entries = at.every()
-    broken = [unreadable_report(entry) for entry in entries if isinstance(entry, Unreadable)]
-    fine = [
-        lab_report(entry, *deploy.standing(entry, busy=at.busy(entry.name)))
-        for entry in entries
-        if not isinstance(entry, Unreadable)
-    ]
+    fine, broken = _listed(at)
     if as_json:
         screen.document({"labs": fine, "unreadable": broken})
         return EXIT_FINE
-    if not entries:
+    if not fine and not broken:
         screen.remark("no lab is up; `closlab up FILE` brings one up")
         return EXIT_FINE
     now = datetime.now(UTC)
@@ -99,6 +93,20 @@ def ls(as_json: AsJson = False) -> int:
     rows += [[str(lab["name"]), "unreadable", "", "", "", "", str(lab["why"])] for lab in broken]
     screen.table(("LAB", "STATUS", "NODES", "LINKS", "RUNTIME", "UP FOR", "FILE"), rows)
     return EXIT_FINE
+
+
+def _listed(at: store.Store) -> tuple[list[Report], list[Report]]:
+    """Labs with how they stand, and those that cannot be told, each with the reason."""
+    fine, broken = [], []
+    for entry in at.every():
+        try:
+            if isinstance(entry, Unreadable):
+                broken.append(unreadable_report(entry))
+            else:
+                fine.append(lab_report(entry, *deploy.standing(entry, busy=at.busy(entry.name))))
+        except ClosError as error:
+            broken.append(unreadable_report(Unreadable(entry.name, str(error))))
+    return fine, broken
 
 
 def show(

@@ -89,8 +89,8 @@ def doctor(as_json: AsJson = False) -> int:
     if as_json:
         screen.document({"capabilities": [{**asdict(each), "present": each.present} for each in found]})
         return EXIT_FINE
-    rows = [[each.name, "yes" if each.present else "no", each.detail or each.lack, each.purpose] for each in found]
-    screen.table(("WHAT", "THERE", "DETAIL", "WHAT FOR"), rows)
+    rows = [[each.name, "yes" if each.present else "no", each.purpose, each.detail or each.lack] for each in found]
+    screen.table(("WHAT", "THERE", "WHAT FOR", "DETAIL"), rows, wrapped=2)
     cures = [f"  {each.name}: {each.cure}" for each in found if not each.present and each.cure]
     if cures:
         screen.result("\nWhat would help:")

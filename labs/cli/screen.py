@@ -45,18 +45,20 @@ def document(content: Mapping[str, object]) -> None:
     print(msgspec.json.format(data, indent=2).decode())
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", to_stderr: bool = False) -> None:
-    """Aligned columns; a state that is good or bad shows in its colour on a terminal."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int = 0) -> None:
+    """Aligned columns; a state that is good or bad shows in its colour on a terminal.
+
+    The last `wrapped` columns go over several lines where the terminal is too narrow, the others never.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", title=title or None)
-    grid.title_justify = "left"
-    for column in columns:
-        grid.add_column(column, justify="right" if column.endswith("#") else "left", no_wrap=True)
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for at, column in enumerate(columns):
+        grid.add_column(column, no_wrap=at < len(columns) - wrapped, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell, style=MARKS.get(cell, "")) for cell in row))
-    _console(to_stderr).print(grid)
+    _console().print(grid)
 
 
 def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -67,14 +69,13 @@ def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     grid = Table(*columns, box=box.ROUNDED, show_lines=True)
     for row in rows:
         grid.add_row(*row)
-    _console(False).print(grid)
+    _console().print(grid)
 
 
-def _console(to_stderr: bool) -> "Console":
+def _console() -> "Console":
     from rich.console import Console
 
-    stream = sys.stderr if to_stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False, soft_wrap=not stream.isatty())
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
 
 
 @contextmanager

@@ -1,0 +1,5 @@
+"""`python -m labs.cli` is `closlab`."""
+
+from labs.cli import main
+
+main()
