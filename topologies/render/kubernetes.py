@@ -17,7 +17,7 @@ def manifest(name: str, topology: str, files: Mapping[str, str]) -> str:
     """
     import yaml as library
 
-    nodes = library.safe_load(topology)["topology"]["nodes"]
+    nodes = library.load(topology, Loader=library.CSafeLoader)["topology"]["nodes"]
     bound = {node: bound_files(spec or {}, files) for node, spec in nodes.items()}
     documents = [topology_resource(name, topology, bound)]
     documents += [config_map(name, node, paths, files) for node, paths in bound.items() if paths]

@@ -9,14 +9,14 @@ def yaml(value: Any, *, head: str = "") -> str:
     """A value as YAML in its own order; `head` becomes comment lines on top."""
     import yaml as library
 
-    class Dumper(library.SafeDumper):
+    class Dumper(library.CSafeDumper):
         """YAML as people write it."""
 
         def ignore_aliases(self, data: Any) -> bool:
             """Equal lists are spelt out, never referred to."""
             return True
 
-    def block(dumper: library.SafeDumper, words: str) -> library.ScalarNode:
+    def block(dumper: library.CSafeDumper, words: str) -> library.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", words, style="|" if "\n" in words else None)
 
     Dumper.add_representer(str, block)
