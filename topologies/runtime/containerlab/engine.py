@@ -1,0 +1,145 @@
+"""The container engine, asked for what containerlab made: containers by lab, and the management network.
+
+The engine is driven by its command line, so that DOCKER_HOST and contexts work as the user set them up.
+"""
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from topologies import process
+from topologies.errors import Fault
+from topologies.lab import Lab, Mgmt
+from topologies.process import failure
+from topologies.runtime.model import Life
+
+LAB_LABEL, NODE_LABEL, FOLDER_LABEL = "containerlab", "clab-node-name", "clab-node-lab-dir"
+OWN_LABEL = "closlab"  # on networks: the id of the lab that has it
+LIVES = {"running": Life.RUNNING, "paused": Life.PAUSED}
+SUBNETS = 256  # how many /22 there are in 172.20.0.0/14, where labs get their management networks
+NO_NETWORK = ("none", "host")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container as the engine sees it. `pid` is 0 when it does not run, addresses are "" when it has none."""
+
+    id: str
+    name: str
+    node: str
+    folder: str  # containerlab's folder of the node
+    life: Life
+    pid: int
+    ipv4: str
+    ipv6: str
+
+
+def containers(lab: str) -> tuple[Container, ...]:
+    """All containers of a containerlab lab of that name, dead ones too, whoever made them."""
+    listed = process.run(["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LAB_LABEL}={lab}"])
+    ids = listed.stdout.split()
+    if not ids:
+        return ()
+    told = process.run(["docker", "inspect", "--type", "container", *ids], check=False)  # one may be gone meanwhile
+    return tuple(container(each) for each in json.loads(told.stdout or "[]"))
+
+
+def container(told: dict[str, Any]) -> Container:
+    """What `docker inspect` tells of one container."""
+    labels, state = told["Config"]["Labels"], told["State"]
+    networks = list(told["NetworkSettings"]["Networks"].values())
+    first = networks[0] if networks else {}
+    return Container(
+        id=told["Id"],
+        name=told["Name"].lstrip("/"),
+        node=labels.get(NODE_LABEL, ""),
+        folder=labels.get(FOLDER_LABEL, ""),
+        life=LIVES.get(state["Status"], Life.DEAD),
+        pid=state["Pid"],
+        ipv4=first.get("IPAddress", ""),
+        ipv6=first.get("GlobalIPv6Address", ""),
+    )
+
+
+def owned(found: tuple[Container, ...], files: Path) -> tuple[Container, ...]:
+    """Those containers that closlab deployed: containerlab keeps their folders below the lab's own."""
+    return tuple(each for each in found if Path(each.folder).is_relative_to(files))
+
+
+def pause(container_id: str) -> None:
+    """Stop all processes of a container where they are."""
+    process.run(["docker", "pause", container_id])
+
+
+def resume(container_id: str) -> None:
+    """Let the processes of a container go on."""
+    process.run(["docker", "unpause", container_id])
+
+
+def remove(container_ids: tuple[str, ...]) -> None:
+    """Remove containers whatever they do; those that are gone are no fault."""
+    if container_ids:
+        process.run(["docker", "rm", "--force", "--volumes", *container_ids], check=False, timeout=300)
+
+
+def network_name(lab_id: str) -> str:
+    """The management network of a lab."""
+    return f"closlab-{lab_id}"
+
+
+def needs_network(lab: Lab) -> bool:
+    """Whether any node of a lab gets an eth0 in the management network."""
+    return any(node.network_mode not in NO_NETWORK and ":" not in node.network_mode for node in lab.nodes)
+
+
+def choices(lab: Lab, lab_id: str) -> Iterator[tuple[str, str]]:
+    """The subnets to try for a management network, IPv4 and IPv6.
+
+    What a file says is kept: its own subnet, or the default one where nodes have addresses in it. Else each lab begins
+    at another place of 172.20.0.0/14, so that labs side by side seldom meet; the engine refuses those that do.
+    """
+    mgmt, plain = lab.mgmt, Mgmt()
+    fixed = any(node.mgmt_ipv4 or node.mgmt_ipv6 for node in lab.nodes)
+    if fixed or (mgmt.ipv4_subnet, mgmt.ipv6_subnet) != (plain.ipv4_subnet, plain.ipv6_subnet):
+        yield mgmt.ipv4_subnet, mgmt.ipv6_subnet
+        return
+    first = zlib.crc32(lab_id.encode())
+    for step in range(SUBNETS):
+        index = (first + step) % SUBNETS
+        yield f"172.{20 + index // 64}.{index % 64 * 4}.0/22", f"3fff:172:20:{index:x}::/64"
+
+
+def make_network(lab: Lab, lab_id: str) -> None:
+    """Make the lab's management network: no way out of it, and nobody else in it. Raises Fault where none is free."""
+    refused = ""
+    for ipv4, ipv6 in choices(lab, lab_id):
+        done = process.run(["docker", "network", "create", *network_options(lab, lab_id, ipv4, ipv6)], check=False)
+        if not done.code:
+            return
+        refused = failure(done)
+        if "overlap" not in refused:
+            break
+    raise Fault(f"no management network for lab {lab.name}: {refused}")
+
+
+def network_options(lab: Lab, lab_id: str, ipv4: str, ipv6: str) -> list[str]:
+    """What `docker network create` is told. The engine publishes no port from an internal network, so a lab that
+    publishes some has one without masquerading instead."""
+    seal = ["--internal"]
+    if any(node.ports for node in lab.nodes):
+        seal = ["--opt", "com.docker.network.bridge.enable_ip_masquerade=false"]
+    mtu = ["--opt", f"com.docker.network.driver.mtu={lab.mgmt.mtu}"]
+    subnets = [f"--subnet={each}" for each in (ipv4, ipv6) if each and each != "auto"]
+    gateways = [f"--gateway={each}" for each in (lab.mgmt.ipv4_gw, lab.mgmt.ipv6_gw) if each]
+    label = ["--label", f"{OWN_LABEL}={lab_id}"]
+    return [*seal, *mtu, *label, "--ipv6", *subnets, *gateways, network_name(lab_id)]
+
+
+def remove_network(lab_id: str) -> None:
+    """Remove the lab's management network, if it is there; raises Fault where it stays."""
+    there = ["docker", "network", "ls", "--quiet", "--filter", f"label={OWN_LABEL}={lab_id}"]
+    for network in process.run(there).stdout.split():
+        process.run(["docker", "network", "rm", network])

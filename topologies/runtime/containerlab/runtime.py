@@ -1,0 +1,213 @@
+"""The verbs of the containerlab runtime.
+
+Our own labs are written as a topology file below the lab's record and deployed from there; a third-party file is
+deployed as it stands. All that is made can be found again from the record: containers by the folder that containerlab
+notes on them, the network by the lab's id, the rest by names.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from topologies.errors import Fault, Mistake
+from topologies.lab import LabNode
+from topologies.runtime import identity, store
+from topologies.runtime.containerlab import cli, engine, leftovers
+from topologies.runtime.containerlab.engine import Container
+from topologies.runtime.door import open_door
+from topologies.runtime.image import frr_image_name
+from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
+from topologies.waiting import until
+
+CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
+BEFORE = "interfaces-before.json"
+DAEMONS_WITHIN = 30  # seconds that a node's daemons have to answer, after the script that started them ended
+
+
+class Containerlab:
+    """Labs on the real containerlab."""
+
+    name = "containerlab"
+
+    def up(self, record: LabRecord, *, note: Note, say: Say) -> LabRecord:
+        """Write or take the topology file, deploy it into a network of its own, and wait for the daemons."""
+        lab, files = record.lab, folder(record)
+        cli.program()
+        refuse_strangers(record)
+        phases: dict[str, float] = {}
+        with timed("files", phases, say, len(lab.nodes)):
+            topology = prepare(record)
+        record = replace(record, nodes=tuple(NodeRecord(each.name, lab.long_name(each.name)) for each in lab.nodes))
+        note(record)
+        network = ""
+        with timed("network", phases, say, 1):
+            if engine.needs_network(lab):
+                engine.make_network(lab, record.id)
+                network = engine.network_name(record.id)
+        with timed("deploy", phases, say, len(lab.nodes)):
+            cli.deploy(topology, record.name, files, network)
+            record = replace(record, nodes=node_records(record, found(record)))
+            note(record)
+            seal(record)
+        with timed("daemons", phases, say, len(lab.nodes)):
+            for node in lab.nodes:
+                wait_for_daemons(record, node)
+        return replace(record, phases=phases)
+
+    def down(self, record: LabRecord) -> None:
+        """Remove the lab's containers, network and whatever else containerlab leaves. Idempotent."""
+        there = engine.containers(record.name)
+        strangers = len(engine.owned(there, folder(record))) < len(there)
+        if there and not strangers:
+            cli.destroy(record.name, folder(record))
+        # A killed deployment may have left orders that the engine still carries out.
+        until(f"containers of lab {record.name} gone", partial(still_there, record), within=60)
+        engine.remove_network(record.id)
+        if not strangers:
+            leftovers.clean(record.name, [record.lab.long_name(node.name) for node in record.lab.nodes])
+        before = folder(record) / BEFORE
+        if before.exists() and record.boot_id == identity.boot_id():
+            leftovers.clean_cables(frozenset(json.loads(before.read_text())))
+
+    def look(self, record: LabRecord) -> Mapping[str, Life]:
+        """How the engine says that each container stands."""
+        lives = {each.node: each.life for each in found(record)}
+        return {node.name: lives.get(node.name, Life.DEAD) for node in record.lab.nodes}
+
+    def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
+        """Do one thing to one container; its interfaces are kept through all of them."""
+        container = {each.node: each for each in found(record)}.get(node)
+        if container is None:
+            raise Fault(f"lab {record.name}: node {node} has no container any more")
+        act_on(record, container, action)
+        record = replace(record, nodes=node_records(record, found(record)))
+        note(record)
+        if action in (Action.START, Action.RESTART):
+            wait_for_daemons(record, next(each for each in record.lab.nodes if each.name == node))
+        return record
+
+
+@contextmanager
+def timed(phase: str, phases: dict[str, float], say: Say, count: int) -> Iterator[None]:
+    """Tell of a phase at its begin and end, and keep how long it took."""
+    begun = time.monotonic()
+    say(phase, 0, count)
+    yield
+    phases[phase] = time.monotonic() - begun
+    say(phase, count, count)
+
+
+def folder(record: LabRecord) -> Path:
+    """Where the lab's files are, and where containerlab keeps its own of that lab."""
+    return store.here().files(record.name)
+
+
+def third_party(record: LabRecord) -> bool:
+    """Whether the lab came as a containerlab file, which is deployed as it stands."""
+    return bool(record.lab.file) and not record.fabric_text
+
+
+def prepare(record: LabRecord) -> Path:
+    """Have the topology file and all that it binds on disk; returns its path."""
+    from topologies.files.clab.write import write
+
+    files = folder(record)
+    files.mkdir(parents=True, exist_ok=True)
+    (files / BEFORE).write_text(json.dumps(sorted(leftovers.interfaces())))
+    if third_party(record):
+        return Path(record.lab.file)
+    written = write(record.lab, image=frr_image_name(os.environ), folder=CONFIGS)
+    for path, text in written.files.items():
+        place = files / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    topology = files / f"{record.name}.clab.yml"
+    topology.write_text(written.text)
+    return topology
+
+
+def refuse_strangers(record: LabRecord) -> None:
+    """Raise Mistake where containerlab has a lab of that name already: it would change that one instead."""
+    if there := engine.containers(record.name):
+        names = ", ".join(sorted(each.name for each in there)[:3])
+        raise Mistake(f"containerlab runs a lab {record.name!r} already, not made by closlab: {names}")
+
+
+def found(record: LabRecord) -> tuple[Container, ...]:
+    """The lab's own containers, as the engine sees them now."""
+    return engine.owned(engine.containers(record.name), folder(record))
+
+
+def still_there(record: LabRecord) -> str:
+    """Remove what is left of the lab's containers; the names of those found, "" when there were none."""
+    left = found(record)
+    engine.remove(tuple(each.id for each in left))
+    return ", ".join(each.name for each in left)
+
+
+def node_records(record: LabRecord, containers: tuple[Container, ...]) -> tuple[NodeRecord, ...]:
+    """The record of every node, with what the engine knows of its container."""
+    by_node = {each.node: each for each in containers}
+    return tuple(node_record(record, node, by_node.get(node.name)) for node in record.lab.nodes)
+
+
+def node_record(record: LabRecord, node: LabNode, container: Container | None) -> NodeRecord:
+    """The record of one node; a bridge, or a container that is gone, has no first process."""
+    plain = NodeRecord(node.name, record.lab.long_name(node.name))
+    if container is None:
+        return plain
+    init = identity.identify(container.pid) if container.pid else None
+    return replace(plain, init=init, container=container.id, mgmt_ipv4=container.ipv4, mgmt_ipv6=container.ipv6)
+
+
+def seal(record: LabRecord) -> None:
+    """Take away the way out that the engine gives nodes in a network that publishes ports; others never had one."""
+    if not any(node.ports for node in record.lab.nodes):
+        return
+    for node in record.nodes:
+        if node.init is not None:
+            door = open_door(record, node.name)
+            for family in ("-4", "-6"):
+                door.run(["ip", family, "route", "del", "default", "dev", "eth0"], check=False)
+
+
+def act_on(record: LabRecord, container: Container, action: Action) -> None:
+    """Carry out one action on a container; what is so already is no fault."""
+    files = folder(record)
+    if container.life is Life.PAUSED and action is not Action.PAUSE:
+        engine.resume(container.id)
+    if action is Action.PAUSE and container.life is Life.RUNNING:
+        engine.pause(container.id)
+    if action in (Action.KILL, Action.RESTART) and container.life is not Life.DEAD:
+        cli.stop(record.name, container.node, files)
+    if action is Action.RESTART or (action is Action.START and container.life is Life.DEAD):
+        cli.start(record.name, container.node, files)
+
+
+def wait_for_daemons(record: LabRecord, node: LabNode) -> None:
+    """Wait until every daemon of a node answers at its socket; raises Fault with the ones that do not."""
+    if node.daemons:
+        door = open_door(record, node.name)
+        until(f"daemons of {node.name} answer", partial(silent, door.pid, node), within=DAEMONS_WITHIN)
+
+
+def silent(pid: int, node: LabNode) -> str:
+    """The daemons of a node at whose sockets nobody answers, by name."""
+    return ", ".join(each.name for each in node.daemons if each.ready and not answers(pid, each.ready))
+
+
+def answers(pid: int, path: str) -> bool:
+    """Whether somebody accepts connections at a unix socket, as the first process of a node sees its path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dialled:
+        dialled.settimeout(1)
+        try:
+            dialled.connect(f"/proc/{pid}/root{path}")
+        except OSError:
+            return False
+    return True
