@@ -12,6 +12,11 @@ from topologies.runtime.model import LabRecord
 if TYPE_CHECKING:
     from telemetry.check import CheckReport
 
+PROVEN = {
+    "sessions": "session ends Established",
+    "bfd": "BFD session ends up",
+    "routes": "routes in the kernels' tables",
+}
 MOST = 40  # differences shown as a table; JSON has all
 
 
@@ -67,8 +72,8 @@ def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:
 
 
 def counts(report: "CheckReport") -> str:
-    """Such as `16 sessions, 48 routes`."""
-    return ", ".join(f"{count} {what}" for what, count in report.counts.items())
+    """Such as `12 links, 16 sessions Established, 48 routes in the kernels' tables`."""
+    return ", ".join(f"{count} {PROVEN.get(what, what)}" for what, count in report.counts.items() if count)
 
 
 def check_report(report: "CheckReport | None") -> Report | None:
