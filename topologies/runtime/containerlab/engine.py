@@ -79,6 +79,11 @@ def resume(container_id: str) -> None:
     process.run(["docker", "unpause", container_id])
 
 
+def execute(container_id: str, argv: list[str]) -> None:
+    """Run a program in a container, as part of it in all respects; Fault where it fails."""
+    process.run(["docker", "exec", container_id, *argv])
+
+
 def remove(container_ids: tuple[str, ...]) -> None:
     """Remove containers whatever they do; those that are gone are no fault."""
     if container_ids:

@@ -7,6 +7,8 @@ notes on them, the network by the lab's id, the rest by names.
 
 import json
 import os
+import shlex
+import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -16,9 +18,10 @@ from functools import partial
 from pathlib import Path
 
 from topologies.errors import Fault, Mistake
+from topologies.files.clab.setup import COMMAND as SETUP
 from topologies.lab import LabNode
 from topologies.runtime import identity, store
-from topologies.runtime.containerlab import cli, engine, leftovers
+from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import open_door
 from topologies.runtime.image import frr_image_name
@@ -179,15 +182,36 @@ def seal(record: LabRecord) -> None:
 
 def act_on(record: LabRecord, container: Container, action: Action) -> None:
     """Carry out one action on a container; what is so already is no fault."""
-    files = folder(record)
-    if container.life is Life.PAUSED and action is not Action.PAUSE:
+    files, life = folder(record), container.life
+    if life is Life.PAUSED and action is not Action.PAUSE:
         engine.resume(container.id)
-    if action is Action.PAUSE and container.life is Life.RUNNING:
-        engine.pause(container.id)
-    if action in (Action.KILL, Action.RESTART) and container.life is not Life.DEAD:
-        cli.stop(record.name, container.node, files)
-    if action is Action.RESTART or (action is Action.START and container.life is Life.DEAD):
-        cli.start(record.name, container.node, files)
+        frozen.resume(container.pid)
+    match action:
+        case Action.PAUSE if life is Life.RUNNING:
+            engine.pause(container.id)
+            frozen.pause(container.pid)
+        case Action.KILL if life is not Life.DEAD:
+            cli.stop(record.name, container.node, files)
+        case Action.START if life is Life.DEAD:
+            cli.start(record.name, container.node, files)
+        case Action.RESTART:
+            restart(record, container)
+
+
+def restart(record: LabRecord, container: Container) -> None:
+    """End a node's processes and start them again. Where closlab wrote the node, its first process only holds the
+    links, so they stay up; a container of a third party ends with its programs, and containerlab puts its links aside.
+    """
+    node = next(each for each in record.lab.nodes if each.name == container.node)
+    if container.life is not Life.DEAD and node.daemons:
+        for each in open_door(record, node.name).processes():
+            if each.pid != container.pid:
+                identity.stop(each.pid, signal.SIGKILL, within=5)
+        engine.execute(container.id, shlex.split(SETUP))
+        return
+    if container.life is not Life.DEAD:
+        cli.stop(record.name, container.node, folder(record))
+    cli.start(record.name, container.node, folder(record))
 
 
 def wait_for_daemons(record: LabRecord, node: LabNode) -> None:
