@@ -1,0 +1,116 @@
+"""What the command line makes of words, and of values: pure parts."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from labs.cables import Cable
+from labs.cli.chosen import choose, end_of
+from labs.cli.ending import nodes_by_role, ways_in
+from labs.cli.reports import ago, counted, link_report
+from labs.pictures import as_states
+from topologies.errors import Mistake
+from topologies.lab import Dummy, End, Lab, LabNode, Veth
+from topologies.model import Role
+from topologies.render.graph.drawing import State
+from topologies.runtime.model import LabRecord, Life, Status
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("names", "wanted", "answer"), [(["a"], "", "a"), (["a", "b"], "b", "b"), (["a"], "a", "a")])
+def test_a_lab_is_chosen_by_name_or_because_it_is_the_only_one(names: list[str], wanted: str, answer: str) -> None:
+    """A name counts also where it need not be given."""
+    assert choose(names, wanted) == answer
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "words"),
+    [
+        ([], "", "no lab is there"),
+        (["a", "b"], "", "several labs are there: a, b"),
+        (["a"], "b", "no lab 'b'; there is a"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_lists_the_labs(names: list[str], wanted: str, words: str) -> None:
+    """So that the next command is right."""
+    with pytest.raises(Mistake, match=words):
+        choose(names, wanted)
+
+
+def test_an_end_of_a_cable_has_a_node_and_an_interface() -> None:
+    """Nothing else is taken for one."""
+    assert end_of("leaf1:eth1") == ("leaf1", "eth1")
+    for text in ("leaf1", ":eth1", "leaf1:", ""):
+        with pytest.raises(Mistake, match="NODE:INTERFACE"):
+            end_of(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (200_000, "2 d")]
+)
+def test_how_long_ago_is_told_in_the_largest_unit(seconds: int, text: str) -> None:
+    """One number is enough."""
+    created = (NOW - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+    assert ago(created, NOW) == text
+
+
+def record(*nodes: LabNode) -> LabRecord:
+    """A record of a lab with these nodes."""
+    return LabRecord(
+        name="x",
+        id="1",
+        runtime="fake",
+        status=Status.RUNNING,
+        created=0,
+        boot_id="",
+        uid=0,
+        version="",
+        lab=Lab("x", nodes, ()),
+    )
+
+
+def test_nodes_are_counted_by_role() -> None:
+    """The highest tier first; nodes without a role last."""
+    switches = LabNode(name="s", role=Role.SPINE), LabNode(name="a", role=Role.LEAF), LabNode(name="b", role=Role.LEAF)
+
+    assert nodes_by_role(record(*switches, LabNode(name="n"))) == "1 spine, 2 leaves, 1 node; 0 links"
+    assert counted(1, "leaf") == "1 leaf"
+
+
+def test_the_ways_in_fit_the_lab() -> None:
+    """Nobody is told to talk to FRR where there is none."""
+    assert not any("vtysh" in line for line in ways_in(record(LabNode(name="n", image="alpine"))))
+    assert "closlab vtysh n -c 'show bgp summary'" in ways_in(record(LabNode(name="n", image="frrouting/frr")))
+    assert ways_in(record()) == []
+
+
+def test_a_link_is_reported_with_the_ends_it_has() -> None:
+    """A dummy has one."""
+    veth = Veth(a=End("a", "eth1"), b=End("b", "eth1"), mtu=9000, rate_mbps=10)
+
+    assert link_report(veth) == {"type": "veth", "ends": ["a:eth1", "b:eth1"], "mtu": 9000, "rate_mbps": 10}
+    assert link_report(Dummy(end=End("a", "d0"))) == {"type": "dummy", "ends": ["a:d0"], "mtu": 9500, "rate_mbps": None}
+
+
+@pytest.mark.parametrize(
+    ("a_state", "b_state", "state"),
+    [("up", "up", State.UP), ("down", "no carrier", State.DOWN), ("up", "gone", State.DOWN)],
+)
+def test_a_cable_is_up_only_if_both_ends_are(a_state: str, b_state: str, state: State) -> None:
+    """A dead node's cables are down."""
+    cable = Cable("a:eth1", a_state, "b:eth1", b_state, 9000, None)
+
+    states = as_states({"a": Life.RUNNING, "b": Life.PAUSED}, [cable])
+
+    assert states.cables == {"a:eth1": state}
+    assert states.nodes == {"a": State.UP, "b": State.DOWN}
+
+
+@pytest.mark.parametrize(
+    ("end", "touched"), [("", True), ("leaf1", True), ("leaf1:eth1", True), ("leaf", False), ("leaf1:eth", False)]
+)
+def test_a_cable_is_found_by_node_or_end(end: str, touched: bool) -> None:
+    """A beginning of a name is no name."""
+    assert Cable("leaf1:eth1", "up", "spine1:eth1", "up", 9000, None).touches(end) is touched
