@@ -82,6 +82,23 @@ class Netlink:
         families = (family,) if family else (socket.AF_INET, socket.AF_INET6)
         return [found for each in families for found in self._list(encode.dump_routes(each, table), decode.route)]
 
+    def route_of(self, address: str, source: str, ports: tuple[int, int], ifindex: int = 0) -> KernelRoute:
+        """The one route that a UDP packet would take, its ECMP choice made; `ifindex`: where it came in (0: sent here).
+
+        Raises Fault in the kernel's words where there is none, or where it leads nowhere.
+        """
+        request = encode.get_route(address, source, ports, ifindex)
+        self._seq += 1
+        head = _HEADER.pack(16 + len(request.body), request.type, encode.F_REQUEST, self._seq, 0)
+        self._socket.send(head + request.body)
+        while True:
+            for message in self._read():
+                if message.seq == self._seq and message.type == _ERROR:
+                    code, words = decode.refusal(message.body, message.flags)
+                    raise Fault(f"{request.what}: {words or os.strerror(code)}")
+                if message.seq == self._seq:
+                    return decode.route(message.body)
+
     def addresses(self) -> list[KernelAddress]:
         """All addresses."""
         return self._list(encode.dump_addresses(0), decode.address)

@@ -193,6 +193,18 @@ def dump_routes(family: int, table: int) -> Request:
     return Request(RTM_GETROUTE, F_DUMP, body + (_u32(15, table) if table else b""), "list of routes")
 
 
+def get_route(address: str, source: str, ports: tuple[int, int], ifindex: int) -> Request:
+    """The route that a UDP packet of these addresses and ports takes; `ifindex` 0: sent here, else come in there."""
+    family, target = packed(address)
+    _, origin = packed(source)
+    bits = len(target) * 8
+    head = _RTMSG.pack(family, bits, bits, 0, 0, 0, 0, 0, 0)
+    flow = attribute(27, bytes([socket.IPPROTO_UDP])) + attribute(28, struct.pack("!H", ports[0]))
+    flow += attribute(29, struct.pack("!H", ports[1])) + (_u32(3, ifindex) if ifindex else b"")
+    what = f"route from {source} to {address}"
+    return Request(RTM_GETROUTE, 0, head + attribute(1, target) + attribute(2, origin) + flow, what)
+
+
 def dump_neighbours(family: int) -> Request:
     """All neighbour entries of a family (0: all)."""
     return Request(RTM_GETNEIGH, F_DUMP, _NDMSG.pack(family, 0, 0, 0, 0), "list of neighbours")
