@@ -1,0 +1,153 @@
+"""What the netns runtime cannot do of a containerlab file: refused where leaving it out changes what the lab means, a
+warning where it does not. Also what containerlab itself adds to nodes, which a native run must add in its place.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from topologies.errors import Mistake
+from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
+from topologies.files.clab.read import Topology, open_topology
+from topologies.files.clab.schema import on
+from topologies.lab import End, Lab, LabLink, LabNode, Veth
+
+Applies: TypeAlias = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a key. `applies` tells for which values; for others the key is fine."""
+
+    refuse: bool
+    why: str
+    applies: Applies = bool
+
+
+def refuse(why: str, applies: Applies = bool) -> Verdict:
+    """The lab would not be what the file says."""
+    return Verdict(True, why, applies)
+
+
+def warn(why: str, applies: Applies = bool) -> Verdict:
+    """The lab is what the file says, but for this."""
+    return Verdict(False, why, applies)
+
+
+OTHER_KIND = "only containerlab runs this kind; use `--runtime containerlab`"
+HOST_WAY = "it would share the machine's own network, and a lab is sealed; `--runtime containerlab` allows it"
+VERDICTS: Mapping[str, Verdict] = {
+    "kind": refuse(
+        "only containerlab runs this kind; use `--runtime containerlab`", lambda kind: kind in FOREIGN_KINDS
+    ),
+    "runtime": refuse("there is no container runtime here", lambda runtime: runtime != "docker"),
+    "network_mode": refuse(HOST_WAY, lambda mode: mode == "host"),
+    "license": refuse("nothing here reads a licence"),
+    "components": refuse("line cards belong to kinds that only containerlab runs"),
+    "devices": refuse("nodes see none of the machine's devices"),
+    "pid_mode": refuse("each node has processes of its own"),
+    "volumes": warn("the folder is the node's own and goes with it"),
+    "tmpfs": warn("the folder is kept in memory with the rest of the node"),
+    "cpu": warn("nodes share all processors"),
+    "cpu_set": warn("nodes share all processors"),
+    "memory": warn("nodes share all memory"),
+    "shm_size": warn("shared memory has the kernel's own limit"),
+    "cgroupns_mode": warn("nodes have no control group of their own"),
+    "cgroup_parent": warn("nodes have no control group of their own"),
+    "security_opts": warn("nodes are kept apart by namespaces only"),
+    "image_pull_policy": warn("no image is pulled; its name chooses what a node runs"),
+    "restart_policy": warn("a node that dies stays dead until it is started", lambda policy: policy.lower() != "no"),
+    "auto_remove": warn("nodes stay until the lab is taken down", on),
+    "certificate": warn("no certificates are issued", lambda certificate: on(certificate.issue)),
+    "startup_config": warn("kind linux reads no start-up configuration; bind it where the program looks for it"),
+    "type": warn("kind linux has no types"),
+    "extras": warn("they belong to kinds that only containerlab runs"),
+    "link_apply_mode": warn("there is no `apply` here"),
+    "aliases": warn("nodes are known by their own names only"),
+}
+
+
+def read(path: Path, env: Mapping[str, str]) -> Lab:
+    """The lab of a containerlab file as the netns runtime takes it: judged, and with what containerlab would add."""
+    topology = open_topology(path, env)
+    warnings = judge(topology)
+    return replace(as_deployed(topology.lab), warnings=(*topology.lab.warnings, *warnings))
+
+
+def judge(topology: Topology) -> tuple[str, ...]:
+    """Warnings, one per key with the nodes that have it. Raises Mistake for the first thing to refuse."""
+    warnings: dict[str, list[str]] = {}
+    for name, spec in topology.specs.items():
+        for key, verdict in VERDICTS.items():
+            value = getattr(spec, key)
+            if value is None or not verdict.applies(value):
+                continue
+            said = key.replace("_", "-")
+            if verdict.refuse:
+                place = topology.document.at("topology", "nodes", name, said)
+                shown = f" {value}" if isinstance(value, str) else ""
+                raise Mistake(f"{place}: node {name!r} has {said}{shown}: {verdict.why}; {instead(key)}")
+            warnings.setdefault(f"{said}: {verdict.why}", []).append(name)
+    found = [f"{text} ({', '.join(names)})" for text, names in warnings.items()]
+    return (*found, *addresses_unset(topology.lab), *lab_wide(topology))
+
+
+def instead(key: str) -> str:
+    """What may stand in the place of a refused key."""
+    allowed = {"kind": ", ".join(KINDS), "network_mode": "none, container:NODE", "runtime": "docker"}
+    return f"allowed: {allowed[key]}" if key in allowed else "take the key out"
+
+
+def lab_wide(topology: Topology) -> tuple[str, ...]:
+    """Warnings about keys of the lab as a whole."""
+    mgmt, settings = topology.file.mgmt, topology.file.settings
+    found = []
+    if mgmt and on(mgmt.external_access):
+        found.append("external-access: the management network of a lab leads nowhere")
+    if mgmt and (mgmt.ipv4_range or mgmt.ipv6_range or mgmt.driver_opts):
+        found.append("mgmt: address ranges and driver options are the container engine's own")
+    if settings and settings.certificate_authority:
+        found.append("certificate-authority: no certificates are issued")
+    return tuple(found)
+
+
+def addresses_unset(lab: Lab) -> tuple[str, ...]:
+    """A warning for addresses on links that no node sets itself: containerlab leaves them to kinds that do."""
+    ends = [end for link in lab.links if isinstance(link, Veth) for end in (link.a, link.b) if end.addresses]
+    if not ends:
+        return ()
+    named = ", ".join(str(end) for end in ends[:3])
+    return (f"ipv4/ipv6 of links: containerlab sets them for no node of kind linux; use exec ({named}...)",)
+
+
+def as_deployed(lab: Lab) -> Lab:
+    """The lab as containerlab would deploy it: its variables in the nodes, no addresses on the links."""
+    counts = {node.name: 0 for node in lab.nodes}
+    for link in lab.links:
+        for end in (link.a, link.b) if isinstance(link, Veth) else (link.end,):
+            counts[end.node] += 1
+    return replace(
+        lab,
+        nodes=tuple(replace(node, env=variables(node, counts[node.name])) for node in lab.nodes),
+        links=tuple(bare(link) for link in lab.links),
+    )
+
+
+def variables(node: LabNode, interfaces: int) -> tuple[tuple[str, str], ...]:
+    """A node's variables with containerlab's own: how many links it has, and its labels."""
+    labels = {f"CLAB_LABEL_{re.sub(r'[^A-Za-z0-9]', '_', key).upper()}": value for key, value in node.labels}
+    return tuple(({**labels, **dict(node.env), "CLAB_INTFS": str(interfaces)}).items())
+
+
+def bare(link: LabLink) -> LabLink:
+    """A link without addresses."""
+    if not isinstance(link, Veth):
+        return link
+    return replace(link, a=without_addresses(link.a), b=without_addresses(link.b))
+
+
+def without_addresses(end: End) -> End:
+    """An end without addresses."""
+    return replace(end, addresses=())
