@@ -141,15 +141,15 @@ def test_a_numbered_fabric_has_one_group_per_family() -> None:
     assert not any("extended-nexthop" in line for line in lines)
 
 
-def test_bfd_brings_its_daemon_and_ends_passivity() -> None:
-    """With BFD there is a bfdd, started before bgpd, and no passive side."""
+def test_bfd_brings_its_daemon() -> None:
+    """With BFD there is a bfdd, started before bgpd, and every group asks for it."""
     watched = replace(LEAF, sessions=tuple(replace(session, bfd=True) for session in NUMBERED))
 
     daemons = [daemon.name for daemon in Frr().daemons(routed(watched))]
 
     assert daemons == ["zebra", "bfdd", "bgpd"]
     assert "neighbor SPINES4 bfd" in conf(watched)
-    assert "neighbor SPINES4 passive" not in conf(watched)
+    assert "neighbor SPINES6 bfd" in conf(watched)
     assert [daemon.name for daemon in Frr().daemons(routed(LEAF))] == ["zebra", "bgpd"]
 
 

@@ -136,8 +136,7 @@ def group_of(role: Role, session: PlannedSession) -> Group:
     return Group(
         name=PLURAL[session.peer_role] + suffix,
         families=session.families,
-        # A passive side learns its own address late and then renews the BFD session, which tears down the BGP one.
-        passive=session.passive and not session.bfd,
+        passive=session.passive,
         bfd=session.bfd,
         extended_nexthop=session.extended_nexthop,
         accepts=FABRIC,
