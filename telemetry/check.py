@@ -1,0 +1,85 @@
+"""Is a running lab what it must be? `check` asks, compares with the plan, and sends probes over every path.
+
+`differences` (pure) is the comparison; `telemetry.mesh` is the data plane. A lab without a plan is compared with
+its own file and with itself (`telemetry.compare_lab`).
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from telemetry.compare import differences
+from telemetry.compare_lab import lab_differences
+from telemetry.facts import collect
+from telemetry.mesh import run_mesh
+from telemetry.model import Difference, NodeFacts
+from telemetry.probes import MeshSummary
+from topologies.lab import Lab
+from topologies.plan import Plan
+from topologies.runtime.model import LabRecord
+
+__all__ = ["CheckReport", "Difference", "check", "check_without_plan", "differences"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The outcome: what differs, what the mesh sent and lost (None: not run), seconds per phase, and what was looked
+    at (nodes, links, sessions, bfd, routes)."""
+
+    differences: tuple[Difference, ...]
+    mesh: MeshSummary | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+
+def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
+    """Compare a running lab with its plan; with `mesh`, also send probes between all loopbacks and hosts."""
+    clock = _Clock()
+    facts = collect(record, plan.nodes)
+    clock.lap("facts")
+    found = differences(plan, facts)
+    clock.lap("compare")
+    if not mesh:
+        return CheckReport(found, None, clock.laps, _counts(facts))
+    summary, lost = run_mesh(record, plan, facts)
+    clock.lap("mesh")
+    return CheckReport((*found, *lost), summary, clock.laps, _counts(facts))
+
+
+def check_without_plan(record: LabRecord, lab: Lab) -> CheckReport:
+    """Test what can be tested without a plan: nodes, links, daemons, configured sessions, addresses, neighbours."""
+    clock = _Clock()
+    facts = collect(record)
+    clock.lap("facts")
+    found = lab_differences(lab, facts)
+    clock.lap("compare")
+    return CheckReport(found, None, clock.laps, _counts(facts))
+
+
+class _Clock:
+    """How long each phase took, in seconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, phase: str) -> None:
+        now = time.monotonic()
+        self.laps[phase] = now - self._last
+        self._last = now
+
+
+def _counts(facts: Mapping[str, NodeFacts]) -> dict[str, int]:
+    every = facts.values()
+    return {
+        "nodes": len(facts),
+        "links": sum(len(seen.cables) for seen in every) // 2,
+        "sessions": sum(session.established for seen in every for session in seen.sessions.values()),
+        "bfd": sum(peer.status == "up" for seen in every for peer in seen.bfd),
+        "routes": sum(len(seen.routes) for seen in every),
+    }

@@ -1,0 +1,113 @@
+"""A lab that has no plan, compared with its own file and with itself. Pure.
+
+What its routing should do is unknown; that its nodes run, its cables lead where the file says, its MTUs agree, its
+daemons answer, its configured sessions are Established and its addresses are unique is not.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from ipaddress import ip_interface
+
+from telemetry.model import Difference, NodeFacts, What
+from topologies.lab import End, Lab, Veth
+from topologies.model import Endpoint
+
+BRIDGE = "bridge"  # a node of this kind passes frames on: it has ports, and no far end of its own
+MANAGEMENT = "eth0"
+DEAD_NEIGHBOUR = "failed"
+
+Subject = Callable[[Lab, Mapping[str, NodeFacts]], Iterable[Difference]]
+
+
+def lab_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> tuple[Difference, ...]:
+    """All that is wrong in a lab as far as its file and the lab itself tell."""
+    return tuple(difference for subject in SUBJECTS for difference in subject(lab, facts))
+
+
+def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
+    """Nodes that do not run, and declared daemons that do not answer."""
+    for node in lab.nodes:
+        for what, why in facts[node.name].lacks:
+            if what == "node":
+                yield Difference(node.name, "node", What.NODE_DEAD, "running", why)
+            else:
+                yield Difference(node.name, what, What.DAEMON_SILENT, "an answer", why)
+
+
+def cable_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
+    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU."""
+    bridges = {node.name for node in lab.nodes if node.kind == BRIDGE}
+    for link in lab.links:
+        if not isinstance(link, Veth) or bridges & {link.a.node, link.b.node}:
+            continue
+        for end, far in ((link.a, link.b), (link.b, link.a)):
+            yield from _end_differences(end, far, facts[end.node])
+        ours, theirs = (facts[end.node].links.get(end.interface) for end in (link.a, link.b))
+        if ours and theirs and ours.mtu != theirs.mtu:
+            expected = f"the same as {link.b} ({theirs.mtu})"
+            yield Difference(link.a.node, f"link {link.a.interface}", What.MTU, expected, str(ours.mtu))
+
+
+def _end_differences(end: End, far: End, seen: NodeFacts) -> Iterator[Difference]:
+    subject = f"link {end.interface}"
+    if _is_dead(seen):
+        return
+    link = seen.links.get(end.interface)
+    if link is None:
+        there = ", ".join(sorted(seen.links)) or "none"
+        yield Difference(end.node, subject, What.LINK_MISSING, f"a cable to {far}", f"only {there}")
+    elif not (link.up and link.carrier):
+        state = "up, without carrier" if link.up else "down"
+        yield Difference(end.node, subject, What.LINK_DOWN, "up, with carrier", state)
+    elif seen.cables.get(end.interface) != Endpoint(far.node, far.interface):
+        found = seen.cables.get(end.interface, "nothing that answers")
+        yield Difference(end.node, subject, What.CABLE, f"{end.interface} leads to {far}", f"it leads to {found}")
+
+
+def session_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
+    """Sessions that are configured and not Established. Those shut down on purpose are no difference."""
+    for node in lab.nodes:
+        for session in facts[node.name].sessions.values():
+            if not session.established and not session.admin_down:
+                why = f" (last reset: {session.last_reset})" if session.last_reset else ""
+                found = f"{session.state}{why}"
+                subject = f"session {session.neighbor}"
+                yield Difference(node.name, subject, What.SESSION_DOWN, "Established", found)
+
+
+def address_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
+    """Global addresses that two interfaces of the lab have. Anycast on `lo` is no mistake."""
+    first: dict[str, Endpoint] = {}
+    for node in lab.nodes:
+        for interface, cidr in facts[node.name].addresses:
+            address = ip_interface(cidr).ip
+            if address.is_link_local or address.is_loopback or interface in ("lo", MANAGEMENT):
+                continue
+            owner = first.setdefault(str(address), Endpoint(node.name, interface))
+            if owner != Endpoint(node.name, interface):
+                expected = "on one interface of the lab"
+                found = f"on {interface}, and on {owner}"
+                yield Difference(node.name, f"address {address}", What.ADDRESS_TWICE, expected, found)
+
+
+def neighbour_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
+    """Neighbours on fabric links that the kernel tried to reach and could not."""
+    for node in lab.nodes:
+        names = facts[node.name].names
+        for entry in facts[node.name].neighbours:
+            interface = names.get(entry.index, "")
+            if entry.state == DEAD_NEIGHBOUR and interface not in ("", "lo", MANAGEMENT):
+                subject = f"neighbour {entry.address} on {interface}"
+                yield Difference(node.name, subject, What.NEIGHBOUR, "reachable", entry.state)
+
+
+def _is_dead(seen: NodeFacts) -> bool:
+    return "node" in dict(seen.lacks)
+
+
+SUBJECTS: tuple[Subject, ...] = (
+    node_differences,
+    cable_differences,
+    session_differences,
+    address_differences,
+    neighbour_differences,
+)

@@ -1,0 +1,116 @@
+"""What a live fabric shows, and where it differs from its plan. Values only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from topologies.model import Endpoint
+from topologies.runtime.netlink_decode import KernelLink, KernelNeighbour, KernelRoute
+
+ESTABLISHED = "Established"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One BGP session as its daemon shows it. `neighbor` is an address, or an interface where unnumbered.
+
+    The capabilities are the negotiated ones: announced by both sides. Times are in seconds. `prefixes` holds
+    (family, accepted, sent).
+    """
+
+    neighbor: str
+    peer_asn: int
+    state: str
+    router_id: str = ""  # the peer's, "" until it said so
+    hostname: str = ""  # the peer's
+    families: tuple[str, ...] = ()
+    four_byte_asn: bool = False
+    extended_nexthop: bool = False
+    graceful_restart: bool = False
+    hold: float = 0
+    keepalive: float = 0
+    prefixes: tuple[tuple[str, int, int], ...] = ()
+    uptime: float = 0
+    last_reset: str = ""
+    admin_down: bool = False
+
+    @property
+    def established(self) -> bool:
+        """Whether routes can flow."""
+        return self.state == ESTABLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class BfdPeer:
+    """One BFD session (RFC 5880); `interface` is "" where it is not bound to one."""
+
+    peer: str
+    interface: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """One node as it stands. `lacks` says what of it could not be asked: (daemon or "node", why)."""
+
+    name: str
+    links: Mapping[str, KernelLink] = field(default_factory=dict)
+    addresses: tuple[tuple[str, str], ...] = ()  # (interface, CIDR), global and link-local ones
+    routes: tuple[KernelRoute, ...] = ()
+    neighbours: tuple[KernelNeighbour, ...] = ()
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    bfd: tuple[BfdPeer, ...] = ()
+    cables: Mapping[str, Endpoint] = field(default_factory=dict)  # where each interface was seen to lead
+    lacks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Interface names by index."""
+        return {link.index: link.name for link in self.links.values()}
+
+
+class What(StrEnum):
+    """The kinds of difference."""
+
+    NODE_DEAD = "node-dead"
+    DAEMON_SILENT = "daemon-silent"
+    LINK_MISSING = "link-missing"
+    LINK_DOWN = "link-down"
+    CABLE = "cable-swapped"
+    CABLE_SILENT = "cable-silent"
+    MTU = "mtu"
+    MAC = "mac"
+    ADDRESS_MISSING = "address-missing"
+    ADDRESS_TWICE = "address-twice"
+    NEIGHBOUR = "neighbour"
+    FORWARDING = "forwarding"
+    HASH_POLICY = "hash-policy"
+    POLARISED = "polarised"
+    UNEVEN = "uneven"
+    SESSION_MISSING = "session-missing"
+    SESSION_UNPLANNED = "session-unplanned"
+    SESSION_DOWN = "session-down"
+    ASN = "asn"
+    PEER = "peer"
+    CAPABILITY = "capability"
+    BFD_DOWN = "bfd-down"
+    ROUTE_MISSING = "route-missing"
+    ROUTE_HOPS = "route-hops"
+    ROUTE_UNPLANNED = "route-unplanned"
+    ROUTE_BLACKHOLE = "route-blackhole"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One thing that is not as it must be: on which node, of what, and what was found instead."""
+
+    node: str
+    subject: str
+    what: What
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.subject}: {self.what}: expected {self.expected}, found {self.found}"
