@@ -61,9 +61,9 @@ class _Bfd(msgspec.Struct):
 
 def parse_neighbors(text: str) -> dict[str, Session]:
     """The sessions in the answer to `show bgp neighbors json`. Raises Fault where it is not that."""
-    found = _decode(text, dict[str, msgspec.Raw])  # without `router bgp` it holds a remark that is no neighbour
-    objects = {name: bytes(raw) for name, raw in found.items() if bytes(raw[:1]) == b"{"}
-    return {name: _session(name, msgspec.json.decode(raw, type=_Neighbor)) for name, raw in objects.items()}
+    # Without `router bgp`, and per VRF, FRR mixes remarks among the neighbours.
+    found = _decode(text, dict[str, _Neighbor | bool | int | str | None])
+    return {name: _session(name, each) for name, each in found.items() if isinstance(each, _Neighbor)}
 
 
 def parse_states(text: str) -> dict[str, str]:
