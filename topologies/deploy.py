@@ -58,21 +58,25 @@ def is_containerlab(path: str, text: str) -> bool:
     return path.endswith((".clab.yml", ".clab.yaml")) or any(line.startswith("topology:") for line in text.splitlines())
 
 
-def load(path: Path, *, name: str = "", env: Mapping[str, str] | None = None) -> Source:
-    """Read a fabric file or a containerlab file; `name` overrides the lab's. Raises Mistake for what is wrong in it."""
+def load(path: Path, *, runtime: str = "", name: str = "", env: Mapping[str, str] | None = None) -> Source:
+    """Read a fabric file or a containerlab file; `name` overrides the lab's. Raises Mistake for what is wrong in it.
+
+    Named, a runtime's limits count: a containerlab file may ask for what netns cannot do, or only with a warning.
+    """
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise Mistake(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if is_containerlab(path.name, text):
-        return _containerlab_source(path, name, os.environ if env is None else env)
+        return _containerlab_source(path, name, os.environ if env is None else env, native=runtime == "netns")
     return _fabric_source(path, name, text)
 
 
-def _containerlab_source(path: Path, name: str, env: Mapping[str, str]) -> Source:
-    from topologies.files.clab.read import read
+def _containerlab_source(path: Path, name: str, env: Mapping[str, str], *, native: bool) -> Source:
+    from topologies.files.clab import native as on_netns
+    from topologies.files.clab import read as as_it_stands
 
-    lab = read(path, env)
+    lab = (on_netns if native else as_it_stands).read(path, env)
     return Source(str(path.absolute()), replace(lab, name=name) if name else lab)
 
 

@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _commands() -> "dict[str, Callable[[Namespace], int]]":
-    from labs.clab import deploying, impairing, inspecting
+    from labs.clab import deploying, impairing, inspecting, running
 
     return {
         "deploy": deploying.deploy,
@@ -40,7 +40,7 @@ def _commands() -> "dict[str, Callable[[Namespace], int]]":
         "destroy": deploying.destroy,
         "inspect": inspecting.inspect,
         "inspect interfaces": inspecting.interfaces,
-        "exec": inspecting.execute,
+        "exec": running.execute,
         "graph": inspecting.graph,
         "version": inspecting.version,
         "tools netem set": impairing.set_,

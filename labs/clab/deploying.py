@@ -1,32 +1,34 @@
 """`deploy`, `redeploy` and `destroy`, with the lab's folder beside its topology file."""
 
 import json
-import os
 from argparse import Namespace
+from pathlib import Path
 
 from labs.clab import folder
-from labs.clab.inspecting import containers, shown
+from labs.clab.inspecting import show, shown
 from labs.clab.labs import lab_name, topology
 from labs.cli import screen
 from topologies import deploy as deployment
 from topologies.errors import EXIT_FINE, Mistake
+from topologies.files.clab import inventories, outputs
 from topologies.runtime import store
 from topologies.runtime.model import LabRecord
 
+RUNTIME = "netns"
 WRITTEN = "clab-folder.json"  # kept with the record: what was written beside the topology file
 
 
 def deploy(asked: Namespace) -> int:
     """Deploy a lab and show it; with --reconfigure one of that name is destroyed first."""
-    source = deployment.load(topology(asked), name=getattr(asked, "name", ""))
+    source = deployment.load(topology(asked), runtime=RUNTIME, name=getattr(asked, "name", ""))
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
     if asked.reconfigure:
         _destroy(source.lab.name, cleanup=True)
     with screen.progress() as say:
-        record = deployment.up(source, "netns", say=say)
+        record = deployment.up(source, RUNTIME, say=say)
     _write_folder(record)
-    screen.result(shown(containers([record]), asked.format))
+    show([shown(record)], asked.format)
     return EXIT_FINE
 
 
@@ -58,13 +60,12 @@ def _destroy(name: str, *, cleanup: bool) -> bool:
 
 def _write_folder(record: LabRecord) -> None:
     """Write what other tools read of a lab, and note its paths first, so that they can be removed."""
-    from topologies.files.clab import outputs
-
-    place = folder.place(record.lab.file, record.name, os.environ)
+    lab = shown(record)
+    place = Path(lab.lab_dir)
     files = {
-        "topology-data.json": outputs.topology_data(record),
-        "ansible-inventory.yml": outputs.ansible_inventory(record),
-        "nornir-simple-inventory.yml": outputs.nornir_inventory(record),
+        "topology-data.json": outputs.topology_data(lab),
+        "ansible-inventory.yml": inventories.ansible(lab),
+        "nornir-simple-inventory.yml": inventories.nornir(lab),
     }
     noted = store.here().files(record.name)
     noted.mkdir(exist_ok=True)

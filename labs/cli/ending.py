@@ -1,5 +1,6 @@
 """How `up` and `check` end: what runs, what each phase took, what was proven, and how to get in."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from labs.bringup import Brought
@@ -11,6 +12,7 @@ from topologies.runtime.model import LabRecord
 
 if TYPE_CHECKING:
     from telemetry.check import CheckReport
+    from telemetry.probes import MeshSummary
 
 PROVEN = {
     "sessions": "session ends Established",
@@ -68,7 +70,16 @@ def ways_in(record: LabRecord) -> list[str]:
 
 def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:
     """What the check proved, a line for each kind of thing."""
-    return [] if report is None else [("proven", counts(report))]
+    if report is None:
+        return []
+    return [("proven", counts(report)), *([("probes", probes(report.mesh))] if report.mesh else [])]
+
+
+def probes(mesh: "MeshSummary") -> str:
+    """Such as `240 sent between 8 addresses, all arrived`."""
+    again = f", {mesh.retried} only when sent again" if mesh.retried else ""
+    arrived = f"{mesh.lost} lost on {counted(mesh.lost_pairs, 'way')}" if mesh.lost else "all arrived"
+    return f"{mesh.probes} sent between {mesh.targets} addresses, {arrived}{again}"
 
 
 def counts(report: "CheckReport") -> str:
@@ -86,13 +97,14 @@ def check_report(report: "CheckReport | None") -> Report | None:
             {
                 "node": each.node,
                 "subject": each.subject,
-                "what": each.what,
+                "what": str(each.what),
                 "expected": each.expected,
                 "found": each.found,
             }
             for each in report.differences
         ],
         "counts": dict(report.counts),
+        "mesh": asdict(report.mesh) if report.mesh else None,
         "seconds": {what: round(seconds, 3) for what, seconds in report.timings.items()},
     }
 
@@ -103,8 +115,10 @@ def show_check(record: LabRecord, report: "CheckReport", *, as_json: bool) -> No
         screen.document({"lab": record.name, "check": check_report(report)})
         return
     show_differences(report)
-    verdict = f"{len(report.differences)} differences" if report.differences else "as planned"
-    screen.result(f"{record.name}: {verdict}; {counts(report)}")
+    verdict = counted(len(report.differences), "difference") if report.differences else "no difference"
+    for name, value in proofs(report):
+        screen.result(f"{name:<6}  {value}")
+    screen.result(f"{record.name}: {verdict}")
 
 
 def show_differences(report: "CheckReport | None") -> None:

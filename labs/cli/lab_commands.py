@@ -29,7 +29,7 @@ def up(
     from labs.bringup import bring_up
     from labs.cli.ending import show_ending
 
-    source = deploy.load(file, name=name)
+    source = deploy.load(file, runtime=runtime, name=name)
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
     with screen.progress() as say:

@@ -323,11 +323,16 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)
 
 
-def closlab(*argv: str, state: Path, **more: object) -> "subprocess.Popen[str]":
-    """The real program."""
-    program = [sys.executable, "-c", "from labs.cli import main; main()", *argv]
-    env = {**os.environ, "CLOSLAB_STATE": str(state), "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(program, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)  # type: ignore[call-overload,no-any-return]
+def closlab(*argv: str, state: Path, **env: str) -> "subprocess.Popen[str]":
+    """The real program, in an environment with these additions."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "labs.cli", *argv],
+        cwd=ROOT,
+        env={**os.environ, "CLOSLAB_STATE": str(state), **env},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def test_a_broken_pipe_is_silent(tmp_path: Path) -> None:
@@ -351,3 +356,21 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_shell_completes_lab_and_node_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From the records; an unreadable one is no trouble."""
+    topology = tmp_path / "l.clab.yml"
+    topology.write_text("name: l\ntopology: {nodes: {n1: {kind: linux, image: frr}, n2: {kind: linux, image: frr}}}\n")
+    assert up(str(topology)) == 0
+    capsys.readouterr()
+
+    def completed(words: str) -> list[str]:
+        count = str(words.count(" "))
+        ask = {"_CLOSLAB_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": count}
+        process = closlab(state=store.here().root, **ask)
+        return process.communicate(timeout=30)[0].split()
+
+    assert completed("closlab show ") == ["l"]
+    assert completed("closlab exec n") == ["n1", "n2"]
+    assert completed("closlab vtysh --lab ") == ["l"]
