@@ -145,7 +145,7 @@ class Door:
     def processes(self) -> tuple[NodeProcess, ...]:
         """The node's processes, its first one included."""
         home = os.readlink(f"/proc/{self.pid}/ns/pid")
-        found = (_process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit() and _lives_in(entry, home))
+        found = (_process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit() and lives_in(entry, home))
         return tuple(each for each in found if each is not None)
 
     def restart_daemon(self, daemon: str) -> None:
@@ -231,7 +231,8 @@ def _owner(folder: int, name: str) -> tuple[int, int] | None:
     return former.st_uid, former.st_gid
 
 
-def _lives_in(pid: str, namespace: str) -> bool:
+def lives_in(pid: str, namespace: str) -> bool:
+    """Whether a process is in a PID namespace, named as its link under /proc reads."""
     try:
         return os.readlink(f"/proc/{pid}/ns/pid") == namespace
     except OSError:  # gone meanwhile, or somebody else's

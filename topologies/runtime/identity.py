@@ -75,6 +75,20 @@ def stop(pid: int, first: signal.Signals, *, within: float) -> None:
         os.close(handle)
 
 
+def stopped(pid: int) -> bool | None:
+    """Whether a process is stopped; None when it is gone or about to be."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in "ZX" else fields[0] == "T"
+
+
+def signal_number(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process; fine when it is gone."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
 def reap(pid: int) -> None:
     """Take the exit code of a child of ours; nothing where it is somebody else's child."""
     try:

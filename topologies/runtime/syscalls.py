@@ -22,12 +22,17 @@ RESOLVE_IN_ROOT = 0x10
 
 _SIGCHLD = 17
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24
-_OPENAT2 = 437  # the same on every architecture
+_OPENAT2, _MOUNT_SETATTR = 437, 442  # the same on every architecture
+_AT_FDCWD, _AT_RECURSIVE, _ATTR_RDONLY = -100, 0x8000, 1
 _NUMBERS = {"x86_64": {"clone": 56, "pivot_root": 155}, "aarch64": {"clone": 220, "pivot_root": 41}}
 
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+class _MountAttr(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns"))
 
 
 @functools.cache
@@ -79,6 +84,13 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
     _checked(_libc().mount(*args), f"mount({source} on {target}, {kind or 'bind'})")
 
 
+def make_read_only(target: str) -> None:
+    """Make a mount and all below it read-only, whatever else they are (mount_setattr(2), Linux 5.12)."""
+    attr = _MountAttr(_ATTR_RDONLY)
+    args = (_AT_FDCWD, target.encode(), _AT_RECURSIVE, ctypes.byref(attr), ctypes.c_size_t(ctypes.sizeof(attr)))
+    _checked(_libc().syscall(_MOUNT_SETATTR, *args), f"mount_setattr({target}, read-only)")
+
+
 def umount(target: str, flags: int = 0) -> None:
     """umount2(2)."""
     _checked(_libc().umount2(target.encode(), flags), f"umount({target})")
@@ -104,6 +116,20 @@ def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:
     how = _OpenHow(flags | os.O_CLOEXEC, mode if flags & (os.O_CREAT | os.O_TMPFILE) else 0, RESOLVE_IN_ROOT)
     result = _libc().syscall(_OPENAT2, root, path.encode(), ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)))
     return _checked(result, f"open {path}")
+
+
+def make_folders(root: int, path: str) -> None:
+    """Make a folder and those above it, as a process whose root is the folder `root` would."""
+    at = ""
+    for part in path.strip("/").split("/"):
+        parent = open_in_root(root, at or "/", os.O_PATH | os.O_DIRECTORY)
+        at = f"{at}/{part}"
+        try:
+            os.mkdir(part, 0o755, dir_fd=parent)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(parent)
 
 
 @contextmanager

@@ -1,0 +1,124 @@
+"""The native runtime: a lab is namespaces of this machine, removed whole by ending its first process."""
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from topologies.errors import Fault, Mistake
+from topologies.runtime import identity, syscalls
+from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Process, Say
+from topologies.runtime.netns import init, names, power
+from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
+from topologies.runtime.netns.mgmt import mgmt_addresses
+from topologies.runtime.netns.refusals import refuse
+from topologies.runtime.syscalls import NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS
+
+LAB_NAMESPACES = NEWPID | NEWNET | NEWNS | NEWUTS | NEWIPC
+_LIVES = {"T": Life.PAUSED, "": Life.DEAD, "Z": Life.DEAD, "X": Life.DEAD}
+
+
+class Netns:
+    """Labs on namespaces, as root or, in a user namespace, as anybody."""
+
+    name = "netns"
+
+    def up(self, record: LabRecord, *, note: Note, say: Say) -> LabRecord:
+        """Bring `record.lab` up; daemons are started and ready when it returns, routes need not be there yet."""
+        refuse(record.lab)
+        mgmt_addresses(record.lab)  # what is wrong with the management network is said before anything is made
+        rootless = os.geteuid() != 0
+        with ExitStack() as undo:
+            pid, channel = _spawn(record, rootless)
+            undo.callback(channel.close)
+            record = replace(record, init=identity.identify(pid))
+            undo.callback(self.down, record)
+            note(record)
+            channel.say(Go())
+            built = _built(channel, say)
+            record = _recorded(record, built)
+            if not rootless:
+                record = replace(record, host_paths=names.wanted(record))
+                note(record)
+                undo.callback(names.remove, record)
+                names.make(record)
+            note(record)
+            channel.say(Go())
+            undo.pop_all()
+            channel.close()
+        return record
+
+    def down(self, record: LabRecord) -> None:
+        """Remove everything that the record names; fine when some or all of it is gone. Idempotent."""
+        if record.init is not None:
+            identity.end(record.init, record.boot_id)
+        names.remove(record)
+
+    def look(self, record: LabRecord) -> Mapping[str, Life]:
+        """How each node stands now."""
+        found = {node.name: node.init for node in record.nodes}
+        return {node.name: _life(found.get(node.name), record) for node in record.lab.nodes}
+
+    def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
+        """Do one thing to one node; returns the record as it is afterwards."""
+        return power.act(record, node, action, note=note)
+
+
+def _life(init: Process | None, record: LabRecord) -> Life:
+    if init is None:
+        return Life.DEAD
+    return _LIVES.get(identity.state(init, record.boot_id), Life.RUNNING)
+
+
+def _spawn(record: LabRecord, rootless: bool) -> tuple[int, Channel]:
+    """Start the lab's first process; it waits for Go, and ends when this process does."""
+    ours, theirs = Channel.pair()
+    try:
+        pid = syscalls.clone(LAB_NAMESPACES | (NEWUSER if rootless else 0))
+    except PermissionError as error:
+        raise Mistake(f"namespaces cannot be made here: {error.strerror}; `closlab doctor` says why") from error
+    if pid == 0:
+        ours.close()
+        init.live(record.lab, rootless, theirs)
+    theirs.close()
+    if rootless:
+        Path(f"/proc/{pid}/uid_map").write_text(f"0 {os.geteuid()} 1")
+        Path(f"/proc/{pid}/setgroups").write_text("deny")
+        Path(f"/proc/{pid}/gid_map").write_text(f"0 {os.getegid()} 1")
+    return pid, ours
+
+
+def _built(channel: Channel, say: Say) -> Built:
+    """Pass on what the lab's first process says until all is built; raises what it says instead."""
+    while True:
+        message = channel.hear()
+        if isinstance(message, Progress):
+            say(message.phase, message.done, message.of)
+        elif isinstance(message, Built):
+            return message
+        elif isinstance(message, Refused):
+            raise Mistake(message.text) if message.mistake else Fault(message.text)
+        else:
+            raise Fault("the lab's first process ended without a word")
+
+
+def _recorded(record: LabRecord, built: Built) -> LabRecord:
+    """The record of a lab that is up; nodes of kind bridge live in the lab's first process."""
+    lab = replace(record.lab, warnings=record.lab.warnings + built.warnings)
+    born = {here.node: Process(here.pid, here.started) for here in built.nodes}
+    mgmt = mgmt_addresses(lab)
+    nodes = []
+    for node in lab.nodes:
+        given = {6 if ":" in address else 4: address for address in mgmt.of(node.name)}
+        nodes.append(
+            NodeRecord(
+                name=node.name,
+                long_name=lab.long_name(node.name),
+                init=born.get(node.name, record.init),
+                mgmt_ipv4=given.get(4, ""),
+                mgmt_ipv6=given.get(6, ""),
+                profile="host",
+            )
+        )
+    return replace(record, lab=lab, nodes=tuple(nodes), phases={**record.phases, **built.phases})

@@ -1,0 +1,207 @@
+"""A lab's first process: it makes the lab's namespaces and links, has the nodes born, and then idles.
+
+It is process 1 of a PID namespace of its own, and every node's first process lives in one nested below, so that one
+SIGKILL removes the whole lab whatever state it is in. Order: the starter notes this process in the record and says Go;
+links are made before any node's processes are, because the networks exist without them.
+"""
+
+import os
+import selectors
+import signal
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from topologies.errors import ClosError, Fault, Mistake
+from topologies.lab import Lab, LabNode
+from topologies.runtime import syscalls
+from topologies.runtime.netlink import Netlink
+from topologies.runtime.netns import wiring as wires
+from topologies.runtime.netns.channel import Built, Channel, Go, Here, Message, Progress, Refused
+from topologies.runtime.netns.holder import ENVIRONMENT, IDLE, Birth, hold
+from topologies.runtime.netns.mgmt import MgmtAddresses, mgmt_addresses
+from topologies.runtime.netns.root import WORK, Base, machine_base
+from topologies.runtime.netns.wiring import HOME, Wiring
+from topologies.runtime.syscalls import MS_BIND, MS_PRIVATE, MS_REC, NEWIPC, NEWNET, NEWNS, NEWPID, NEWUTS
+
+NODE_NAMESPACES = NEWNS | NEWUTS | NEWIPC | NEWPID
+PINS = f"{WORK}/netns"  # each node's network stays referenced here, whatever becomes of its processes
+AT_ONCE = 6  # nodes whose daemons start at the same time
+# A new network takes over the machine's IPv4 settings, which must not decide what a lab does. Docker's are these.
+NODE_SYSCTLS = {"net.ipv4.ip_forward": "1"}
+NODE_SYSCTLS |= {f"net.ipv4.conf.{scope}.rp_filter": "0" for scope in ("all", "default")}
+NODE_SYSCTLS |= {f"net.ipv6.conf.{scope}.disable_ipv6": "0" for scope in ("all", "default")}
+NODE_SYSCTLS |= {f"net.ipv6.conf.{scope}.accept_dad": "0" for scope in ("all", "default")}
+# The lab's own network joins nodes on the management bridge and forwards nothing.
+HOME_SYSCTLS = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
+HOME_SYSCTLS |= {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv4.conf.all.rp_filter": "0"}
+
+
+def live(lab: Lab, rootless: bool, channel: Channel) -> NoReturn:
+    """Be a lab's first process; says Progress and then Built or Refused over the channel. Never returns."""
+    try:
+        syscalls.die_with_parent(signal.SIGKILL)
+        os.setsid()
+        if isinstance(channel.hear(), Go):
+            channel.say(_build(lab, rootless, channel))
+            if isinstance(channel.hear(), Go):
+                _idle()
+    except Mistake as error:
+        channel.say(Refused(str(error), mistake=True))
+    except (ClosError, OSError) as error:
+        channel.say(Refused(str(error)))
+    except BaseException:  # noqa: BLE001 - the end of a process of its own: nothing may unwind into the caller's copy
+        channel.say(Refused(traceback.format_exc()))
+    os._exit(1)
+
+
+def _idle() -> NoReturn:
+    syscalls.die_with_parent(0)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    os.execvpe(IDLE[0], IDLE, ENVIRONMENT)
+
+
+def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
+    phases: dict[str, float] = {}
+    warnings: list[str] = []
+    with _timed(phases, "namespaces"):
+        base = _workplace(rootless)
+        mgmt = mgmt_addresses(lab)
+        wiring = wires.wire(lab, mgmt)
+        _home_settings()
+        fds = _networks(lab, wiring, warnings)
+        channel.say(Progress("namespaces", len(wiring.spaces), len(wiring.spaces)))
+    with _timed(phases, "links"):
+        _links(lab, wiring, fds)
+        channel.say(Progress("links", len(wiring.cables), len(wiring.cables)))
+    with _timed(phases, "daemons"):
+        nodes = _births(lab, base, hosts(lab, mgmt), fds, channel)
+    with _timed(phases, "pins"):
+        for space, fd in fds.items():
+            pin(space, fd)
+    return Built(nodes, phases, tuple(dict.fromkeys(warnings)))
+
+
+@contextmanager
+def _timed(phases: dict[str, float], name: str) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    phases[name] = time.monotonic() - begun
+
+
+def _workplace(rootless: bool) -> Base:
+    """A mount namespace that tells the machine nothing, and a place in memory for all that nodes write."""
+    syscalls.mount("none", "/", "", MS_REC | MS_PRIVATE)
+    syscalls.mount("tmpfs", WORK, "tmpfs", 0, "mode=755")
+    os.makedirs(f"{WORK}/nodes")
+    os.makedirs(PINS)
+    return machine_base(rootless)
+
+
+def set_sysctl(name: str, value: str) -> str:
+    """Set a kernel setting of this thread's network; returns why it cannot be, "" when it was."""
+    try:
+        Path("/proc/sys", *name.split(".")).write_text(value)
+    except FileNotFoundError:
+        return f"this kernel has no setting {name}: it was left out"
+    except OSError as error:
+        raise Fault(f"cannot set {name}={value}: {error.strerror}") from error
+    return ""
+
+
+def _home_settings() -> None:
+    for name, value in HOME_SYSCTLS.items():
+        set_sysctl(name, value)
+
+
+def _networks(lab: Lab, wiring: Wiring, warnings: list[str]) -> dict[str, int]:
+    """Make all network namespaces and set their sysctls while only lo is there; returns an fd for each space."""
+    fds = {HOME: os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)}
+    nodes = {node.name: node for node in lab.nodes}
+    for space in wiring.spaces:
+        syscalls.unshare(NEWNET)
+        fds[space] = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        for name, value in (NODE_SYSCTLS | dict(nodes[space].sysctls)).items():
+            if not name.startswith("net."):
+                continue
+            if lack := set_sysctl(name, value):
+                warnings.append(lack)
+    syscalls.setns(fds[HOME], NEWNET, "the lab's own network")
+    return fds
+
+
+def _links(lab: Lab, wiring: Wiring, fds: dict[str, int]) -> None:
+    """Make all links, then raise all, then address all."""
+    sockets = {space: Netlink.open(fd) for space, fd in fds.items()}
+    try:
+        sockets[HOME].send(wires.creations(wiring, fds))
+        for bridge in wiring.bridges:
+            if bridge.space == HOME and bridge.addresses:
+                set_sysctl(f"net.ipv6.conf.{bridge.name}.disable_ipv6", "0")
+        for space, kernel in sockets.items():
+            kernel.send(wires.raisings(wiring, space))
+        for space, kernel in sockets.items():
+            kernel.send([*wires.settings(lab, wiring, space), *wires.rates(wiring, space)])
+    finally:
+        for kernel in sockets.values():
+            kernel.close()
+
+
+def hosts(lab: Lab, mgmt: MgmtAddresses) -> str:
+    """/etc/hosts of every node: who is who on the management network, else by loopback."""
+    lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    for node in lab.nodes:
+        loopbacks = tuple(address for interface, address in node.addresses if interface == "lo")
+        lines += [
+            f"{a.partition('/')[0]} {node.name} {lab.long_name(node.name)}" for a in mgmt.of(node.name) or loopbacks
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _births(lab: Lab, base: Base, names: str, fds: dict[str, int], channel: Channel) -> tuple[Here, ...]:
+    """Have all nodes born, a few at a time, in the lab's order; raises what the first one to fail said."""
+    waiting = [node for node in lab.nodes if node.kind != "bridge"]
+    total, born = len(waiting), list[Here]()
+    with selectors.DefaultSelector() as busy:
+        while waiting or busy.get_map():
+            while waiting and len(busy.get_map()) < AT_ONCE:
+                node = waiting.pop(0)
+                heard = bear(Birth(node, base, names), fds[wires.space_of(node)])
+                busy.register(heard, selectors.EVENT_READ, (node, heard))
+            for key, _ in busy.select():
+                node, heard = key.data
+                busy.unregister(heard)
+                born.append(here(node, heard.hear()))
+                heard.close()
+                channel.say(Progress("daemons", len(born), total))
+    return tuple(born)
+
+
+def bear(birth: Birth, netns: int) -> Channel:
+    """Start a node's first process in a network; what it says comes over the returned channel."""
+    ours, theirs = Channel.pair()
+    syscalls.setns(netns, NEWNET, f"network of {birth.node.name}")
+    if syscalls.clone(NODE_NAMESPACES) == 0:
+        ours.close()
+        hold(birth, theirs)
+    theirs.close()
+    return ours
+
+
+def here(node: LabNode, message: Message | None) -> Here:
+    """Who a node's first process is; raises what it said instead."""
+    if isinstance(message, Here):
+        return message
+    if isinstance(message, Refused):
+        raise Mistake(message.text) if message.mistake else Fault(message.text)
+    raise Fault(f"node {node.name}: its first process ended without a word")
+
+
+def pin(space: str, fd: int) -> None:
+    """Keep a network referenced by the lab, under its space's name."""
+    place = f"{PINS}/{space or '.lab'}"
+    os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    syscalls.mount(f"/proc/self/fd/{fd}", place, "", MS_BIND)

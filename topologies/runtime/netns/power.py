@@ -1,0 +1,122 @@
+"""Power of one node: pause, resume, off, on, restart. Its network and its disk stay through all of them."""
+
+import os
+import signal
+import traceback
+from dataclasses import replace
+from typing import NoReturn
+
+from topologies.errors import ClosError, Fault, Mistake
+from topologies.lab import LabNode
+from topologies.runtime import identity, syscalls
+from topologies.runtime.door import lives_in
+from topologies.runtime.model import Action, LabRecord, NodeRecord, Note, Process
+from topologies.runtime.netlink import Netlink
+from topologies.runtime.netns import init, names
+from topologies.runtime.netns import wiring as wires
+from topologies.runtime.netns.channel import Channel, Refused
+from topologies.runtime.netns.holder import Birth
+from topologies.runtime.netns.mgmt import mgmt_addresses
+from topologies.runtime.netns.root import existing_base
+from topologies.runtime.syscalls import NEWNS, NEWPID
+from topologies.waiting import until
+
+
+def act(record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
+    """Do one thing to one node; returns the record as it is afterwards, noted."""
+    found, wanted = _node(record, node)
+    if record.init is None or not identity.alive(record.init, record.boot_id):
+        raise Fault(f"lab {record.name} does not run")
+    running = found.init is not None and identity.alive(found.init, record.boot_id)
+    if running is (action is Action.START):
+        raise Mistake(f"node {node} {'runs already' if running else 'does not run'}: nothing to {action.value}")
+    if action in (Action.PAUSE, Action.RESUME):
+        _signal_all(found, pause=action is Action.PAUSE)
+        return record
+    if action is Action.KILL:
+        _links(record, node, up=False)
+    if action in (Action.KILL, Action.RESTART) and found.init is not None:
+        identity.end(found.init, record.boot_id)
+        found = replace(found, init=None)
+    if action is Action.START:
+        _links(record, node, up=True)
+    if action in (Action.START, Action.RESTART):
+        found = replace(found, init=_born(record, wanted))
+    record = replace(record, nodes=tuple(found if each.name == node else each for each in record.nodes))
+    note(record)
+    return record
+
+
+def _node(record: LabRecord, node: str) -> tuple[NodeRecord, LabNode]:
+    wanted = {each.name: each for each in record.lab.nodes}
+    found = {each.name: each for each in record.nodes}
+    if node not in wanted or node not in found:
+        raise Mistake(f"lab {record.name}: no node {node!r}; there are {', '.join(sorted(found))}")
+    if wanted[node].kind == "bridge":
+        raise Mistake(f"node {node} is a bridge: it has no processes and no power of its own")
+    return found[node], wanted[node]
+
+
+def _signal_all(found: NodeRecord, *, pause: bool) -> None:
+    """Stop or continue all processes of a node; a stop is repeated until none is left that could start another."""
+    if found.init is None:
+        return
+    home = os.readlink(f"/proc/{found.init.pid}/ns/pid")
+    number = signal.SIGSTOP if pause else signal.SIGCONT
+
+    def missing() -> str:
+        awake = [pid for pid in os.listdir("/proc") if pid.isdigit() and lives_in(pid, home)]
+        awake = [pid for pid in awake if identity.stopped(int(pid)) is (not pause)]
+        for pid in awake:
+            identity.signal_number(int(pid), number)
+        return f"{len(awake)} processes" if awake else ""
+
+    until(f"all of {found.name} {'stopped' if pause else 'going on'}", missing, within=10, every=0.002)
+
+
+def _links(record: LabRecord, node: str, *, up: bool) -> None:
+    """Take or give back the carrier of all that a node is cabled to, its addresses and routes with it."""
+    wiring = wires.wire(record.lab, mgmt_addresses(record.lab))
+    with Netlink.open(names.target(record, node)) as kernel:
+        if up:
+            kernel.send(wires.raisings(wiring, node))
+            kernel.send([*wires.settings(record.lab, wiring, node, again=True), *wires.rates(wiring, node)])
+        else:
+            kernel.send(wires.lowerings(wiring, node))
+
+
+def _born(record: LabRecord, node: LabNode) -> Process:
+    """Have a node born again in its network, as a child of the lab's first process."""
+    ours, theirs = Channel.pair()
+    child = os.fork()
+    if child == 0:
+        ours.close()
+        _midwife(record, node, theirs)
+    theirs.close()
+    try:
+        message = init.here(node, ours.hear())
+        return Process(message.pid, message.started)
+    finally:
+        ours.close()
+        os.waitpid(child, 0)
+
+
+def _midwife(record: LabRecord, node: LabNode, channel: Channel) -> NoReturn:
+    """Join the lab's mount and PID namespaces; only a child of ours is in the latter, and it has the node born."""
+    try:
+        assert record.init is not None
+        network = os.open(names.target(record, node.name), os.O_RDONLY | os.O_CLOEXEC)
+        for name, flag in (("pid", NEWPID), ("mnt", NEWNS)):
+            fd = os.open(f"/proc/{record.init.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            syscalls.setns(fd, flag, f"{name} of lab {record.name}")
+        if (inner := os.fork()) == 0:
+            base = existing_base(record.uid != 0)
+            birth = Birth(node, base, init.hosts(record.lab, mgmt_addresses(record.lab)), fresh=False)
+            channel.say(init.here(node, init.bear(birth, network).hear()))
+        else:
+            os.waitpid(inner, 0)
+    except (ClosError, OSError) as error:
+        channel.say(Refused(str(error)))
+    except BaseException:  # noqa: BLE001 - the end of a process of its own: nothing may unwind into the caller's copy
+        channel.say(Refused(traceback.format_exc()))
+    os._exit(0)

@@ -1,0 +1,210 @@
+"""Which interfaces a lab has, where they live, and every netlink request that makes them: a pure function of the lab.
+
+A *space* is one network namespace: a node's, or the lab's own (""), where the management bridge and nodes of kind
+bridge live. Interface numbers are chosen here and unique in the lab, so that no look at the kernel is needed between
+requests, and so that the number a cable shows as its peer's names one interface only.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from topologies.lab import DEFAULT_MTU, Dummy, End, Lab, LabNode, MgmtLink, Veth
+from topologies.runtime import netlink_encode as encode
+from topologies.runtime.netlink_encode import Request, VethEnd
+from topologies.runtime.netns.mgmt import MgmtAddresses
+
+HOME = ""  # the lab's own space
+LO = 1
+FIRST_INDEX = 2
+NO_LINK_LOCAL = 1  # addr_gen_mode of ports that belong to a bridge
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """One end of a cable: its space, name and number there; `bridge` is the number of the bridge it is a port of."""
+
+    space: str
+    name: str
+    index: int
+    mac: str
+    addresses: tuple[str, ...] = ()
+    bridge: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """A veth pair."""
+
+    a: Plug
+    b: Plug
+    mtu: int
+    rate_mbps: int | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A bridge in some space."""
+
+    space: str
+    name: str
+    index: int
+    mtu: int
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """All of a lab's interfaces. `spaces` leaves out the lab's own."""
+
+    spaces: tuple[str, ...]
+    bridges: tuple[Bridge, ...]
+    cables: tuple[Cable, ...]
+
+    def index(self, space: str, name: str) -> int:
+        """The number of an interface; KeyError where the lab has none of that name."""
+        return self.indexes()[space, name]
+
+    def indexes(self) -> dict[tuple[str, str], int]:
+        """The number of every interface."""
+        found = {(bridge.space, bridge.name): bridge.index for bridge in self.bridges}
+        found |= {(plug.space, plug.name): plug.index for cable in self.cables for plug in (cable.a, cable.b)}
+        return found | {(space, "lo"): LO for space in (HOME, *self.spaces)}
+
+
+def space_of(node: LabNode) -> str:
+    """The space that a node lives in."""
+    if node.kind == "bridge":
+        return HOME
+    shared = node.network_mode.removeprefix("container:")
+    return shared if shared != node.network_mode else node.name
+
+
+def wire(lab: Lab, mgmt: MgmtAddresses) -> Wiring:
+    """Lay out all interfaces of a lab, in its own order."""
+    numbers = iter(range(FIRST_INDEX, 1 << 30))
+    bridges = [Bridge(HOME, lab.mgmt.bridge or "mgmt", next(numbers), lab.mgmt.mtu, mgmt.bridge)] if mgmt.used else []
+    bridges += [Bridge(HOME, n.name[:15], next(numbers), DEFAULT_MTU) for n in lab.nodes if n.kind == "bridge"]
+    masters = {bridge.name: bridge.index for bridge in bridges}
+    nodes = {node.name: node for node in lab.nodes}
+    cables = []
+    for at, (node, addresses) in enumerate(mgmt.nodes):
+        inner = Plug(node, "eth0", next(numbers), mac_of(lab.name, node, "eth0"), addresses)
+        outer = Plug(HOME, f"mgmt{at}", next(numbers), mac_of(lab.name, "", f"mgmt{at}"), (), bridges[0].index)
+        cables.append(Cable(inner, outer, lab.mgmt.mtu, None, f"{node}:eth0"))
+
+    def plug(end: End) -> Plug:
+        node = nodes[end.node]
+        mac = end.mac or mac_of(lab.name, end.node, end.interface)
+        master = masters[node.name[:15]] if node.kind == "bridge" else 0
+        return Plug(space_of(node), end.interface, next(numbers), mac, end.addresses, master)
+
+    for link in lab.links:
+        if isinstance(link, Veth):
+            cables.append(Cable(plug(link.a), plug(link.b), link.mtu, link.rate_mbps, f"{link.a} -- {link.b}"))
+        elif isinstance(link, Dummy):
+            inside = plug(link.end)
+            stub = Plug(
+                inside.space, stub_name(link.end.interface), next(numbers), mac_of(lab.name, "stub", str(link.end))
+            )
+            cables.append(Cable(inside, stub, link.mtu, None, str(link.end)))
+        elif isinstance(link, MgmtLink):
+            inside = plug(link.end)
+            mac = mac_of(lab.name, "", link.host_interface)
+            outside = Plug(HOME, link.host_interface, next(numbers), mac, (), bridges[0].index)
+            cables.append(Cable(inside, outside, link.mtu, None, f"{link.end} -- mgmt-net"))
+    spaces = dict.fromkeys(space_of(node) for node in lab.nodes)
+    return Wiring(tuple(space for space in spaces if space != HOME), tuple(bridges), tuple(cables))
+
+
+def stub_name(interface: str) -> str:
+    """The other end of an interface that leads nowhere; it stays in the node too, so that the kernel needs no dummy."""
+    return f"-{interface}"[:15]
+
+
+def mac_of(lab: str, node: str, interface: str) -> str:
+    """A MAC under containerlab's prefix for an interface without a given one; the same lab gets the same ones."""
+    return "aa:c1:ab:" + hashlib.blake2b(f"{lab}/{node}/{interface}".encode(), digest_size=3).digest().hex(":")
+
+
+def creations(wiring: Wiring, fds: Mapping[str, int]) -> list[Request]:
+    """Requests that make all bridges and cables, sent from the lab's own space. `fds` names every space."""
+    made = [
+        encode.new_link(bridge.name, "bridge", f"bridge {bridge.name}", index=bridge.index, mtu=bridge.mtu)
+        for bridge in wiring.bridges
+    ]
+    for cable in wiring.cables:
+        a, b = (VethEnd(plug.name, fds[plug.space], plug.index, plug.mac) for plug in (cable.a, cable.b))
+        made.append(encode.new_veth(a, b, cable.mtu, cable.what))
+    return made
+
+
+def raisings(wiring: Wiring, space: str) -> list[Request]:
+    """Requests that put a space's ports under their bridges and raise all that it has."""
+    bridges = [bridge for bridge in wiring.bridges if bridge.space == space]
+    plugs = [plug for cable in wiring.cables for plug in (cable.a, cable.b) if plug.space == space]
+    where = space or "lab"
+    found = [encode.set_link(LO, f"{where}: lo up", up=True)]
+    found += [encode.set_link(bridge.index, f"{where}: {bridge.name} up", up=True) for bridge in bridges]
+    for plug in plugs:
+        found.append(encode.set_link(plug.index, f"{where}: {plug.name} up", up=True, master=plug.bridge or None))
+    return found
+
+
+def lowerings(wiring: Wiring, space: str) -> list[Request]:
+    """Requests that take the carrier from everything a space is cabled to."""
+    plugs = [plug for cable in wiring.cables for plug in (cable.a, cable.b) if plug.space == space]
+    return [encode.set_link(plug.index, f"{space}: {plug.name} down", up=False) for plug in plugs]
+
+
+def settings(lab: Lab, wiring: Wiring, space: str, *, again: bool = False) -> list[Request]:
+    """Requests for all addresses, permanent neighbours, routes and rules of a space whose links are up.
+
+    `again`: the space had them before, and its rules, which a lowered link does not take, are still there.
+    """
+    index = wiring.indexes()
+    ends = [
+        (plug.index, plug.name, a)
+        for c in wiring.cables
+        for plug in (c.a, c.b)
+        if plug.space == space
+        for a in plug.addresses
+    ]
+    ends += [
+        (bridge.index, bridge.name, a) for bridge in wiring.bridges if bridge.space == space for a in bridge.addresses
+    ]
+    found = [encode.new_address(number, a, f"{space or 'lab'}: {name} address {a}") for number, name, a in ends]
+    for node in (node for node in lab.nodes if node.kind != "bridge" and space_of(node) == space):
+        found += _settings(node, {name: number for (where, name), number in index.items() if where == space})
+        found += (
+            []
+            if again
+            else [encode.new_rule(r.source, r.table, f"{node.name}: rule from {r.source}") for r in node.rules]
+        )
+    return found
+
+
+def rates(wiring: Wiring, space: str) -> list[Request]:
+    """Requests that limit the rate of what leaves a space over its cables."""
+    plugs = [(plug, cable) for cable in wiring.cables if cable.rate_mbps for plug in (cable.a, cable.b)]
+    return [
+        encode.new_rate(
+            plug.index, cable.rate_mbps or 0, cable.mtu, f"{plug.space}: {plug.name} rate {cable.rate_mbps}"
+        )
+        for plug, cable in plugs
+        if plug.space == space
+    ]
+
+
+def _settings(node: LabNode, index: Mapping[str, int]) -> list[Request]:
+    name = node.name
+    found = [encode.new_address(index[i], a, f"{name}: {i} address {a}") for i, a in node.addresses]
+    found += [
+        encode.new_neighbour(index[n.interface], n.address, n.mac, f"{name}: neighbour {n.address}")
+        for n in node.neighbours
+    ]
+    for route in node.routes:
+        hops = [(gateway, index[interface]) for gateway, interface in route.via]
+        found.append(encode.new_route(route.prefix, hops, f"{name}: route {route.prefix}", table=route.table))
+    return found
