@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import time
 from argparse import Namespace
 from collections.abc import Iterable
@@ -120,7 +121,7 @@ def cells(row: dict[str, object], *, every: bool, wide: bool) -> list[str]:
     joint = " " if wide else "\n"
     first = ([str(row["labPath"]), str(row["lab_name"])] if every else []) + ([str(row["owner"])] if wide else [])
     health = f"{joint}({row['status']})" if "health" in str(row["status"]) else ""
-    addresses = joint.join(str(row[family]).partition("/")[0] for family in ("ipv4_address", "ipv6_address"))
+    addresses = joint.join(re.sub(r"/\d+$", "", str(row[family])) for family in ("ipv4_address", "ipv6_address"))
     return [*first, str(row["name"]), f"{row['kind']}{joint}{row['image']}", f"{row['state']}{health}", addresses]
 
 

@@ -1,14 +1,39 @@
 """`closlab clab`: the words of the real program, its files, its shapes; labs on the fake runtime."""
 
+import json
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
+from labs import clab
 from labs.clab import folder
 from labs.clab.arguments import parse
 from labs.clab.labs import topology
+from topologies import deploy
 from topologies.errors import Mistake
+from topologies.runtime.fake import Fake
+
+TOPOLOGY = """\
+name: l
+topology:
+  defaults: {kind: linux, image: frrouting/frr}
+  nodes: {n1: {group: edge}, n2: {}}
+  links: [{endpoints: ["n1:eth1", "n2:eth1"]}]
+"""
+
+
+@pytest.fixture
+def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A topology file in the current folder, and the fake runtime in the place of the native one."""
+    runtime = Fake()
+    monkeypatch.setitem(deploy.RUNTIMES, "netns", lambda: runtime)
+    monkeypatch.setenv("CLOSLAB_STATE", str(tmp_path / "state"))
+    monkeypatch.delenv("CLAB_LABDIR_BASE", raising=False)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("l.clab.yml").write_text(TOPOLOGY)
+    return "l.clab.yml"
 
 
 @pytest.mark.parametrize(
@@ -74,3 +99,80 @@ def test_cleanup_removes_what_was_written_and_nothing_else(tmp_path: Path) -> No
     folder.remove(mine)
 
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["clab-b", "clab-b/notes.txt"]
+
+
+def test_a_test_plugin_drives_it_as_the_real_program(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """inspect, deploy --reconfigure, inspect until all run, destroy --cleanup: the calls and shapes of pytest-clab."""
+
+    def answer(*argv: str) -> object:
+        assert clab.run(argv) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert answer("inspect", "-t", file, "-f", "json") == {}
+    for _ in range(2):
+        deployed = answer("deploy", "-t", file, "--reconfigure", "--format", "json")
+        found = answer("inspect", "-t", file, "-f", "json")
+        assert isinstance(found, dict)
+        assert list(found) == ["l"]
+        assert [(each["name"], each["state"]) for each in found["l"]] == [
+            ("clab-l-n1", "running"),
+            ("clab-l-n2", "running"),
+        ]
+        assert found["l"][0]["group"] == "edge"
+        assert isinstance(deployed, dict)
+        assert deployed["l"][0]["labPath"] == file
+    assert clab.run(["destroy", "-t", file, "--cleanup"]) == 0
+    assert answer("inspect", "-t", file, "-f", "json") == {}
+    assert [path.name for path in Path.cwd().iterdir()] == [file]
+
+
+def test_deploy_writes_what_other_tools_read(file: str) -> None:
+    """Beside the topology file; destroy without --cleanup leaves it, as the real program does."""
+    clab.run(["deploy", "-t", file])
+    written = {path.name for path in Path("clab-l").iterdir()}
+    data = json.loads(Path("clab-l/topology-data.json").read_text())
+    clab.run(["destroy", "--name", "l"])
+
+    assert written == {"topology-data.json", "ansible-inventory.yml", "nornir-simple-inventory.yml"}
+    assert data["nodes"]["n1"]["longname"] == "clab-l-n1"
+    assert Path("clab-l/topology-data.json").exists()
+
+
+def test_inspect_has_the_real_programs_other_formats(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """CSV by its header, a table by its columns, details by Docker's names."""
+    clab.run(["deploy", "-t", file])
+    capsys.readouterr()
+
+    clab.run(["inspect", "--all", "-f", "csv"])
+    rows = capsys.readouterr().out.splitlines()
+    clab.run(["inspect", "--all"])
+    table = capsys.readouterr().out
+    clab.run(["inspect", "--name", "l", "--details"])
+    details = json.loads(capsys.readouterr().out)
+    assert rows[0].startswith("lab_name,labPath,absLabPath,name,")
+    assert len(rows) == 3
+    assert "Topology" in table
+    assert "N/A" in table
+    assert details["l"][0]["Labels"]["clab-node-name"] == "n1"
+
+
+def test_graph_draws_the_file_and_the_lab(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As JSON in the real program's shape, deployed or not."""
+    for prepare in ([], ["deploy", "-t", file]):
+        if prepare:
+            clab.run(prepare)
+        capsys.readouterr()
+        clab.run(["graph", "-t", file, "--json"])
+        (link,) = json.loads(capsys.readouterr().out)["links"]
+        assert link == {"source": "n1", "source_endpoint": "eth1", "target": "n2", "target_endpoint": "eth1"}
+
+
+def test_labs_that_are_not_meant_are_not_touched(file: str) -> None:
+    """destroy without a lab is a mistake where there is no topology file."""
+    Path(file).rename("elsewhere.yml")
+    with pytest.raises(Mistake, match=r"no \*\.clab\.yml"):
+        clab.run(["destroy"])
+    with pytest.raises(Mistake, match="--all"):
+        clab.run(["inspect"])
+    with pytest.raises(Mistake, match="do not go together"):
+        clab.run(["destroy", "--all", "--name", "l"])
