@@ -1,0 +1,81 @@
+"""Which routes every speaker must end with: eBGP's path selection walked through on the graph.
+
+For one origin at a time, the announcement spreads by AS-path length: whoever hears it first keeps every equally short
+path (`bestpath as-path multipath-relax`) and passes on one of them. Nobody takes a path with its own ASN in it, which
+is why two spines of one pod, sharing theirs, have no route to each other. Leaves and hosts announce upwards only what
+they or their BGP hosts originate. All prefixes of one origin take the same ways, in both address families.
+
+What cannot be foretold is refused: which of too many equal paths a router keeps, and which of several equal paths it
+passes on where a peer would take one and not another.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from topologies.errors import Mistake
+from topologies.model import Role
+
+Path: TypeAlias = frozenset[int]  # the ASNs on the way; all paths that are compared are equally long
+Ways: TypeAlias = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A BGP speaker and its peers, each with the peer's interface of that cable, in the tiers above and below."""
+
+    name: str
+    role: Role
+    asn: int
+    above: tuple[tuple[str, str], ...]
+    below: tuple[tuple[str, str], ...]
+    vouches: frozenset[str]  # origins that it announces upwards when it is a leaf or a host: itself and its BGP hosts
+
+
+def ways_to(origin: str, speakers: Mapping[str, Speaker], *, ecmp: int) -> Ways:
+    """The interfaces over which each speaker reaches an origin; those that have no route to it are absent."""
+    paths: dict[str, frozenset[Path]] = {origin: frozenset([frozenset()])}
+    ways: dict[str, frozenset[str]] = {}
+    frontier: Iterable[str] = (origin,)
+    while frontier:
+        heard: dict[str, set[str]] = {}
+        carried: dict[str, set[Path]] = {}
+        for name in frontier:
+            sender = speakers[name]
+            sent = {path | {sender.asn} for path in paths[name]}
+            for peer, interface in _told(sender, origin):
+                if peer not in paths and _accepts(speakers[peer], sender, sent, origin):
+                    heard.setdefault(peer, set()).add(interface)
+                    carried.setdefault(peer, set()).update(sent)
+        for name, interfaces in heard.items():
+            _fits(name, origin, len(interfaces), ecmp)
+            ways[name] = frozenset(interfaces)
+            paths[name] = frozenset(carried[name])
+        frontier = heard
+    return ways
+
+
+def _told(sender: Speaker, origin: str) -> Iterable[tuple[str, str]]:
+    """The peers to which a speaker announces an origin's prefixes."""
+    if sender.role in (Role.LEAF, Role.HOST) and origin not in sender.vouches:
+        return sender.below
+    return (*sender.above, *sender.below)
+
+
+def _accepts(peer: Speaker, sender: Speaker, sent: Collection[Path], origin: str) -> bool:
+    """AS loop detection (RFC 4271, section 9.1.2)."""
+    loops = sum(peer.asn in path for path in sent)
+    if 0 < loops < len(sent):
+        raise Mistake(
+            f"{sender.name} has equal paths to {origin}, some through AS {peer.asn} of {peer.name}: whether "
+            f"{peer.name} gets a route depends on which one is passed on; the cabling must be regular"
+        )
+    return not loops
+
+
+def _fits(name: str, origin: str, width: int, ecmp: int) -> None:
+    if width > ecmp:
+        raise Mistake(
+            f"underlay.ecmp: {ecmp} is less than the {width} equal paths that {name} has to {origin}, and which of "
+            f"them it would keep cannot be foretold; {width} or more is needed"
+        )
