@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from telemetry.check import CheckReport
     from telemetry.probes import MeshSummary
 
-PROVEN = {
-    "sessions": "session ends Established",
-    "bfd": "BFD session ends up",
-    "routes": "routes in the kernels' tables",
+PROVEN = {  # kind of thing -> what is said of one, and of several
+    "nodes": ("node", "nodes"),
+    "links": ("link", "links"),
+    "sessions": ("session end Established", "session ends Established"),
+    "bfd": ("BFD session end up", "BFD session ends up"),
+    "routes": ("route in the kernels", "routes in the kernels"),
 }
 MOST = 40  # differences shown as a table; JSON has all
 
@@ -53,8 +55,13 @@ def nodes_by_role(record: LabRecord) -> str:
 
 
 def phases(record: LabRecord) -> str:
-    """Such as `links 0.12 s, daemons 0.80 s`."""
-    return ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in record.phases.items())
+    """Such as `links 12 ms, daemons 0.80 s`."""
+    return ", ".join(f"{phase} {took(seconds)}" for phase, seconds in record.phases.items())
+
+
+def took(seconds: float) -> str:
+    """A time with two digits that mean something."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
 
 
 def ways_in(record: LabRecord) -> list[str]:
@@ -83,8 +90,9 @@ def probes(mesh: "MeshSummary") -> str:
 
 
 def counts(report: "CheckReport") -> str:
-    """Such as `12 links, 16 sessions Established, 48 routes in the kernels' tables`."""
-    return ", ".join(f"{count} {PROVEN.get(what, what)}" for what, count in report.counts.items() if count)
+    """Such as `6 nodes, 8 links, 16 session ends Established, 48 routes in the kernels`."""
+    words = {what: PROVEN.get(what, (what, what))[count != 1] for what, count in report.counts.items()}
+    return ", ".join(f"{count} {words[what]}" for what, count in report.counts.items() if count)
 
 
 def check_report(report: "CheckReport | None") -> Report | None:
@@ -135,9 +143,9 @@ def show_differences(report: "CheckReport | None") -> None:
 
 def closing(done: Brought) -> str:
     """The one line that counts."""
-    took = f"in {done.seconds:.1f} s"
+    within = f"in {done.seconds:.1f} s"
     if done.report is None:
-        return f"Lab {done.record.name} is up {took}; not checked."
+        return f"Lab {done.record.name} is up {within}; not checked."
     if not done.fine:
-        return f"Lab {done.record.name} is up {took}, and differs from its plan: see above."
-    return f"Lab {done.record.name} is up {took}, {'converged and checked' if done.plan else 'checked'}."
+        return f"Lab {done.record.name} is up {within}, and differs from its plan: see above."
+    return f"Lab {done.record.name} is up {within}, {'converged and checked' if done.plan else 'checked'}."

@@ -47,10 +47,12 @@ def down(
     if all_labs:
         return _down_all(at)
     name = by_name_or_file(what, at) if what else (choose(at.names()) if at.names() else None)
-    if name is None or not deploy.down(name, at=at):
-        screen.remark(f"{what or 'a lab'} is not up, nothing to do; there is {', '.join(at.names()) or 'none'}")
-    else:
+    if name is not None and deploy.down(name, at=at):
         screen.remark(f"lab {name} is down")
+    elif what:
+        screen.remark(f"{what} is not up, nothing to do; there is {', '.join(at.names()) or 'no lab'}")
+    else:
+        screen.remark("no lab is up, nothing to do")
     return EXIT_FINE
 
 
