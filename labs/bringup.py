@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,18 +45,19 @@ def bring_up(
     begun = time.monotonic()
     record = deploy.up(source, runtime, say=say, at=at)
     report = None
-    try:
-        if check:
-            record = _converged(record, source.plan, within, say)
-            report, seconds = timed(lambda: verdict(record, source.plan))
-            record = replace(record, phases={**record.phases, "check": seconds})
-            at.write(record)
-    except KeyboardInterrupt:
-        deploy.down(record.name, at=at)
-        raise
-    except Fault as error:
-        left = f"lab {record.name} is left up to be looked at; `closlab down {record.name}` removes it"
-        raise Fault(f"{error}\n{left}") from error
+    with ExitStack() as undo:
+        undo.callback(deploy.down, record.name, at=at)
+        try:
+            if check:
+                record = _converged(record, source.plan, within, say)
+                report, seconds = timed(lambda: verdict(record, source.plan))
+                record = replace(record, phases={**record.phases, "check": seconds})
+                at.write(record)
+        except Fault as error:
+            undo.pop_all()
+            left = f"lab {record.name} is left up to be looked at; `closlab down {record.name}` removes it"
+            raise Fault(f"{error}\n{left}") from error
+        undo.pop_all()
     return Brought(record, source.plan, report, time.monotonic() - begun)
 
 

@@ -12,16 +12,18 @@ from topologies.errors import EXIT_FAULT, EXIT_FINE, EXIT_MISTAKE, ClosError
 if TYPE_CHECKING:
     from typer import Typer
 
-BROKEN_PIPE = 128 + signal.SIGPIPE
 STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal asked this process to end; what it was doing is cleaned up on the way out."""
+class Stopped(BaseException):
+    """This process has to end: a signal said so, or nobody reads its output. What it was doing is cleaned up first.
+
+    It is neither KeyboardInterrupt nor BrokenPipeError, because the command line's library ends the process on those.
+    """
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
-        self.exit_code = 128 + signum
+        self.signum = signum
 
 
 def main() -> None:
@@ -60,16 +62,21 @@ def guarded(work: Callable[[], int], name: str = "closlab") -> int:
     except ClosError as error:
         complain(str(error), name)
         return error.exit_code
-    except Stopped as error:
-        complain("stopped", name)
-        return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+    except (Stopped, BrokenPipeError) as error:
+        return _stopped(error.signum if isinstance(error, Stopped) else signal.SIGPIPE, name)
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}" if error.filename else str(error), name)
         return EXIT_FAULT
     return code
+
+
+def _stopped(signum: int, name: str) -> int:
+    """The last word of a stopped process; silence where nobody reads it, also from Python's own last flush."""
+    if signum == signal.SIGPIPE:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        complain("stopped", name)
+    return 128 + signum
 
 
 def heed_signals() -> None:

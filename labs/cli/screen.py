@@ -1,14 +1,16 @@
 """What the user sees: tables and JSON on stdout, progress and remarks on stderr."""
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from labs.cli import Stopped
 from topologies.runtime.model import Say
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
 JSON_VERSION = 1
 WIDE = 10_000  # no line is ever wrapped where no terminal shows it
@@ -34,7 +36,10 @@ def remark(text: str) -> None:
 
 def result(text: str) -> None:
     """A result as text."""
-    print(text)
+    try:
+        print(text)
+    except BrokenPipeError as error:
+        raise Stopped(signal.SIGPIPE) from error
 
 
 def document(content: Mapping[str, object]) -> None:
@@ -42,7 +47,7 @@ def document(content: Mapping[str, object]) -> None:
     import msgspec
 
     data = msgspec.json.encode({"version": JSON_VERSION, **content})
-    print(msgspec.json.format(data, indent=2).decode())
+    result(msgspec.json.format(data, indent=2).decode())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int = 0) -> None:
@@ -58,7 +63,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int
         grid.add_column(column, no_wrap=at < len(columns) - wrapped, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell, style=MARKS.get(cell, "")) for cell in row))
-    _console().print(grid)
+    _show(grid)
 
 
 def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -69,13 +74,16 @@ def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     grid = Table(*columns, box=box.ROUNDED, show_lines=True)
     for row in rows:
         grid.add_row(*row)
-    _console().print(grid)
+    _show(grid)
 
 
-def _console() -> "Console":
+def _show(grid: "Table") -> None:
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    with console.capture() as captured:
+        console.print(grid)
+    result("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 @contextmanager
