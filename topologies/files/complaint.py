@@ -13,6 +13,7 @@ PATTERNS = (
     (re.compile(r"Object contains unknown field `(.+)`"), "unknown key"),
     (re.compile(r"Object missing required field `(.+)`"), "missing key"),
 )
+VALUE = re.compile(r"Invalid (?:enum )?value '(.+)'")
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -50,9 +51,10 @@ def read(message: str, value: object, type: Any, *, strict: bool) -> Complaint:
     in_key = place.startswith("key` in `")
     pattern = place.removeprefix("key` in `").removesuffix("`")
     path = resolve(message, pattern, value, type, strict=strict)
-    found = inspect.type_info(type)
-    for step in path:
-        found = inside(found, step)
+    found = parent = inspect.type_info(type)
+    for depth, step in enumerate(path):
+        parent, found = found, inside(tagged(found, at(value, path[:depth])), step)
+    found = tagged(found, at(value, path))
     if match := PATTERNS[0][0].fullmatch(what):
         key = match[1]
         return Complaint((*path, key), f"unknown key {key!r}", keys(found), is_key=True, wrong=key)
@@ -60,9 +62,9 @@ def read(message: str, value: object, type: Any, *, strict: bool) -> Complaint:
         return Complaint(path, f"the key {match[1]!r} is missing", (), is_key=False)
     if in_key:
         return Complaint(path, f"a key here is wrong: {what[0].lower()}{what[1:]}", (), is_key=False)
-    wrong = match[1] if (match := re.fullmatch(r"Invalid enum value '(.+)'", what)) else ""
+    wrong = match[1] if (match := VALUE.fullmatch(what)) else ""
     text = f"unknown value {wrong!r}" if wrong else f"{what[0].lower()}{what[1:]}"
-    return Complaint(path, text, choices(found), is_key=False, wrong=wrong)
+    return Complaint(path, text, choices(found) or tags(parent, path), is_key=False, wrong=wrong)
 
 
 def resolve(message: str, pattern: str, value: object, type: Any, *, strict: bool) -> tuple[str | int, ...]:
@@ -122,6 +124,21 @@ def inside(found: inspect.Type, step: str | int) -> inspect.Type:
     return down[0] if len(down) == 1 else inspect.UnionType(tuple(down))
 
 
+def tagged(found: inspect.Type, value: object) -> inspect.Type:
+    """Of a union of structs, the one that the value's tag names; any other type as it is."""
+    if isinstance(value, dict):
+        for kind in alternatives(found):
+            if isinstance(kind, inspect.StructType) and kind.tag_field and value.get(kind.tag_field) == kind.tag:
+                return kind
+    return found
+
+
+def tags(parent: inspect.Type, path: tuple[str | int, ...]) -> tuple[str, ...]:
+    """The tags that a union of structs goes by, where the path ends in the key that holds the tag."""
+    structs = [kind for kind in alternatives(parent) if isinstance(kind, inspect.StructType)]
+    return tuple(str(kind.tag) for kind in structs if path and kind.tag_field == path[-1])
+
+
 def alternatives(found: inspect.Type) -> tuple[inspect.Type, ...]:
     """The types that a union allows, or the one type itself."""
     return tuple(found.types) if isinstance(found, inspect.UnionType) else (found,)
@@ -131,8 +148,8 @@ def keys(found: inspect.Type) -> tuple[str, ...]:
     """The keys that a mapping of this type may have."""
     structs = [kind for kind in alternatives(found) if isinstance(kind, inspect.StructType)]
     names = [field.encode_name for struct in structs for field in struct.fields]
-    tags = [struct.tag_field for struct in structs if struct.tag_field]
-    return tuple(dict.fromkeys([*tags, *names]))
+    tag_fields = [struct.tag_field for struct in structs if struct.tag_field]
+    return tuple(dict.fromkeys([*tag_fields, *names]))
 
 
 def choices(found: inspect.Type) -> tuple[str, ...]:
