@@ -7,8 +7,8 @@ on (IEEE 802.1Q, 8.6.3), and an EtherType for local experiments (RFC 9542), so t
 import select
 import socket
 import struct
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from secrets import token_bytes
 
 from topologies.model import Endpoint
@@ -17,6 +17,7 @@ from topologies.runtime.door import Door
 ETHERTYPE = 0x88B5
 NEAREST_BRIDGE = bytes.fromhex("0180c200000e")
 MANAGEMENT = "eth0"  # leads out of the fabric
+AT_ONCE = 64  # sockets that are closed side by side
 TRIES = 3  # an impaired link may lose a frame
 LISTEN = 0.05  # seconds for stragglers; veth hands over at once
 _OUTGOING = 4  # a packet type that is an echo of our own
@@ -27,11 +28,10 @@ def see_cables(doors: Mapping[str, Door]) -> dict[str, dict[str, Endpoint]]:
     """For each node the far end of each interface, as heard from the far end; silent interfaces are absent."""
     run = token_bytes(8)
     seen: dict[str, dict[str, Endpoint]] = {node: {} for node in doors}
-    with ExitStack() as stack:
-        ears = {
-            node: stack.enter_context(door.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE)))
-            for node, door in doors.items()
-        }
+    ears: dict[str, socket.socket] = {}
+    try:
+        for node, door in doors.items():
+            ears[node] = door.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
         mouths = {node: _interfaces(door) for node, door in doors.items()}
         ends = [Endpoint(node, name) for node, names in mouths.items() for name in names]
         for _ in range(TRIES):
@@ -41,7 +41,16 @@ def see_cables(doors: Mapping[str, Door]) -> dict[str, dict[str, Endpoint]]:
             _listen(ears, run, ends, seen)
             if all(_heard(seen, end) for end in ends):
                 break
+    finally:
+        _close(ears.values())
     return seen
+
+
+def _close(ears: Collection[socket.socket]) -> None:
+    """All at once: each close waits some 10 ms for the kernel to be sure that no packet is on its way to it."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for ear in ears:
+            pool.submit(ear.close)
 
 
 def _heard(seen: Mapping[str, Mapping[str, Endpoint]], end: Endpoint) -> bool:
