@@ -104,7 +104,7 @@ def test_both_ends_agree(file: dict[str, object]) -> None:
 @settings(max_examples=40, deadline=None)
 @given(files())
 def test_every_route_is_announced_by_its_origin(file: dict[str, object]) -> None:
-    """No prefix out of nowhere, none twice, none of one's own; and every leaf reaches all that other leaves announce."""
+    """No prefix out of nowhere, none twice, none of one's own; and leaves reach all that other leaves announce."""
     _, wanted = made(file)
 
     for node in wanted.nodes.values():
