@@ -59,6 +59,7 @@ def live(lab: Lab, rootless: bool, channel: Channel) -> NoReturn:
 
 
 def _idle() -> NoReturn:
+    """Outlive the starter, which hears our end of the channel close."""
     syscalls.die_with_parent(0)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     os.execvpe(IDLE[0], IDLE, ENVIRONMENT)
