@@ -11,7 +11,7 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,6 +45,7 @@ def live(lab: Lab, rootless: bool, channel: Channel) -> NoReturn:
     try:
         syscalls.die_with_parent(signal.SIGKILL)
         os.setsid()
+        leave_caller()
         if isinstance(channel.hear(), Go):
             channel.say(_build(lab, rootless, channel))
             if isinstance(channel.hear(), Go):
@@ -56,6 +57,18 @@ def live(lab: Lab, rootless: bool, channel: Channel) -> NoReturn:
     except BaseException:  # noqa: BLE001 - the end of a process of its own: nothing may unwind into the caller's copy
         channel.say(Refused(traceback.format_exc()))
     os._exit(1)
+
+
+def leave_caller() -> None:
+    """Keep nothing of the caller's open: whoever reads its output would wait for its end as long as the lab lives."""
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    os.close(nothing)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            with suppress(OSError):  # the one that was open for this list
+                os.set_inheritable(int(name), False)
 
 
 def _idle() -> NoReturn:

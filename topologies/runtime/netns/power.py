@@ -110,6 +110,7 @@ def _midwife(record: LabRecord, node: LabNode, channel: Channel) -> NoReturn:
             fd = os.open(f"/proc/{record.init.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
             syscalls.setns(fd, flag, f"{name} of lab {record.name}")
         if (inner := os.fork()) == 0:
+            init.leave_caller()
             base = existing_base(record.uid != 0)
             birth = Birth(node, base, init.hosts(record.lab, mgmt_addresses(record.lab)), fresh=False)
             channel.say(init.here(node, init.bear(birth, network).hear()))
