@@ -12,14 +12,13 @@ WORK = Path(__file__).parents[2]
 NOBODY = 65534
 PROGRAM = """
 import sys
-from wanted import Machine, fabric, nothing, reaches, record_of
-from topologies.runtime import door
+from wanted import fabric, nothing, reaches, record_of
+from topologies.runtime import door, identity
 from topologies.runtime.netns import Netns
-from topologies.runtime.model import Action
+from topologies.runtime.model import Action, Life
 from topologies.waiting import until
 
 lab, plan = fabric(sys.argv[1], spines=1, leaves=2)
-before = Machine.now()
 runtime = Netns()
 record = runtime.up(record_of(lab), note=nothing, say=nothing)
 door.enter(record)
@@ -43,7 +42,8 @@ record = runtime.act(record, "leaf2", Action.START, note=nothing)
 doors["leaf2"] = door.open_door(record, "leaf2")
 until("routes again", missing, within=30)
 runtime.down(record)
-assert not before.left(record), before.left(record)
+assert {*runtime.look(record).values()} == {Life.DEAD}
+assert not identity.alive(record.init, record.boot_id)
 print("all of it")
 """
 
