@@ -242,4 +242,5 @@ def dump(value: dict[str, Any]) -> str:
         return dumper.represent_mapping("tag:yaml.org,2002:map", flow, flow_style=True)
 
     Dumper.add_representer(Flow, on_one_line)
-    return yaml.dump(value, Dumper=Dumper, sort_keys=False, width=1000, allow_unicode=True)
+    text: str = yaml.dump(value, Dumper=Dumper, sort_keys=False, width=1000, allow_unicode=True)
+    return text.replace("$", "$$")  # else containerlab would take what follows for a variable
