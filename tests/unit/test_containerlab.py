@@ -1,0 +1,157 @@
+"""What the containerlab runtime decides: whose a container is, which subnets to try, what a killed deployment left."""
+
+from ipaddress import ip_network
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from topologies.lab import Lab, LabNode, Mgmt, Port
+from topologies.runtime.containerlab import cli, engine, leftovers
+from topologies.runtime.model import Life
+from topologies.runtime.netlink_decode import Counters, KernelLink
+
+FILES = Path("/var/lib/closlab/small/files")
+HOSTS = """\
+127.0.0.1 localhost
+###### CLAB-small-START ######
+172.20.20.2\tclab-small-leaf1
+###### CLAB-small-END ######
+###### CLAB-small.2-START ######
+172.20.20.9\tclab-small.2-leaf1
+###### CLAB-small.2-END ######
+10.0.0.1 printer
+"""
+
+
+def told(folder: str, status: str = "running") -> dict[str, object]:
+    """What `docker inspect` tells, as far as it is read."""
+    return {
+        "Id": "75f4",
+        "Name": "/clab-small-leaf1",
+        "Config": {"Labels": {"clab-node-name": "leaf1", "clab-node-lab-dir": folder}},
+        "State": {"Status": status, "Pid": 42},
+        "NetworkSettings": {"Networks": {"x": {"IPAddress": "172.20.0.2", "GlobalIPv6Address": "3fff::2"}}},
+    }
+
+
+def link(index: int, name: str, peer: int) -> KernelLink:
+    """An interface of the machine."""
+    return KernelLink(index, name, "", 1500, False, False, peer, 0, "veth", Counters())
+
+
+def test_a_container_is_read_from_the_engine() -> None:
+    """Name, node, process and addresses come from one answer of the engine."""
+    found = engine.container(told("/x"))
+
+    assert (found.name, found.node, found.pid) == ("clab-small-leaf1", "leaf1", 42)
+    assert (found.ipv4, found.ipv6) == ("172.20.0.2", "3fff::2")
+
+
+@pytest.mark.parametrize(
+    ("status", "life"),
+    [("running", Life.RUNNING), ("paused", Life.PAUSED), ("exited", Life.DEAD), ("created", Life.DEAD)],
+)
+def test_a_container_lives_as_the_engine_says(status: str, life: Life) -> None:
+    """Whatever neither runs nor is paused is dead."""
+    assert engine.container(told("/x", status)).life is life
+
+
+def test_a_strangers_container_is_not_ours() -> None:
+    """A lab of the same name that somebody deployed by hand has its folder elsewhere, and is left alone."""
+    ours, theirs = (
+        engine.container(told(f"{FILES}/clab-small/leaf1")),
+        engine.container(told("/home/me/clab-small/leaf1")),
+    )
+
+    assert engine.owned((ours, theirs), FILES) == (ours,)
+
+
+def test_labs_side_by_side_try_different_subnets() -> None:
+    """Two labs begin at different subnets, and one lab goes through all of them without an overlap."""
+    lab = Lab("small", (), ())
+    first, second = next(engine.choices(lab, "aaaa")), next(engine.choices(lab, "bbbb"))
+    every = [ip_network(ipv4) for ipv4, _ in engine.choices(lab, "aaaa")]
+
+    assert first != second
+    assert len(set(every)) == engine.SUBNETS
+    assert all(ip_network("172.20.0.0/14").supernet_of(each) for each in every)
+
+
+@pytest.mark.parametrize(
+    "lab",
+    [
+        Lab("small", (), (), mgmt=Mgmt(ipv4_subnet="10.1.0.0/24", ipv6_subnet="fd00::/64")),
+        Lab("small", (LabNode(name="a", mgmt_ipv4="172.20.20.9"),), ()),
+    ],
+)
+def test_a_subnet_that_the_file_depends_on_is_kept(lab: Lab) -> None:
+    """A subnet of the file's own, or one that nodes have addresses in, is the only one tried."""
+    assert list(engine.choices(lab, "aaaa")) == [(lab.mgmt.ipv4_subnet, lab.mgmt.ipv6_subnet)]
+
+
+def test_the_management_network_leads_nowhere() -> None:
+    """The network is internal; one that publishes ports, which internal ones cannot, does not masquerade."""
+    sealed = engine.network_options(Lab("small", (), ()), "aaaa", "172.20.0.0/22", "3fff::/64")
+    publishing = Lab("small", (LabNode(name="a", ports=(Port(80, 8080),)),), ())
+    opened = engine.network_options(publishing, "aaaa", "172.20.0.0/22", "3fff::/64")
+
+    assert "--internal" in sealed
+    assert "--internal" not in opened
+    assert "com.docker.network.bridge.enable_ip_masquerade=false" in opened
+
+
+def test_a_lab_without_management_addresses_needs_no_network() -> None:
+    """Nodes that are on no network, or on another node's, need none made."""
+    nodes = (LabNode(name="a", network_mode="none"), LabNode(name="b", network_mode="container:a"))
+
+    assert not engine.needs_network(Lab("small", nodes, ()))
+    assert engine.needs_network(Lab("small", (*nodes, LabNode(name="c")), ()))
+
+
+def test_only_the_labs_own_block_leaves_the_hosts_file() -> None:
+    """A lab whose name begins alike keeps its lines."""
+    left = leftovers.without_block(HOSTS, "small")
+
+    assert "clab-small-leaf1" not in left
+    assert "clab-small.2-leaf1" in left
+    assert left.count("\n") == HOSTS.count("\n") - 3
+    assert leftovers.without_block(left, "small") == left
+
+
+def test_a_half_made_cable_is_known_by_both_its_ends() -> None:
+    """A cable goes when both ends wait on the machine under random names, were not there before, and are a pair."""
+    links = (
+        link(5, "clab-0123abcd", 6),
+        link(6, "clab-89ab4567", 5),
+        link(7, "clab-aaaaaaaa", 8),  # there before
+        link(8, "clab-bbbbbbbb", 7),
+        link(9, "clab-cccccccc", 2),  # its other end is in a node
+        link(10, "clab-small-leaf", 11),
+        link(11, "veth0", 10),
+    )
+
+    assert leftovers.stray_cables(links, frozenset({7, 8})) == ("clab-0123abcd",)
+
+
+def test_a_failed_command_is_found_in_containerlabs_log() -> None:
+    """containerlab reports success when a node's command fails; its log tells."""
+    log = "22:00:27 INFO Created link\n22:00:27 ERRO Failed to execute command node=a rc=1\n  stderr=\n  │ no such file"
+
+    assert cli.failed_commands(log).splitlines()[0].endswith("node=a rc=1")
+    assert "no such file" in cli.failed_commands(log)
+    assert cli.failed_commands("22:00:27 INFO Executed command node=a") == ""
+
+
+def test_deployments_ask_nobody_outside() -> None:
+    """containerlab looks for newer versions of itself on the internet unless told not to."""
+    env = cli.environment(FILES, {"HOME": "/root"})
+
+    assert env == {"HOME": "/root", "CLAB_LABDIR_BASE": str(FILES), "CLAB_VERSION_CHECK": "disable"}
+
+
+def test_subnets_are_cut_alike_for_both_families() -> None:
+    """The n-th IPv4 subnet goes with the n-th IPv6 one, so that neither is used twice."""
+    pairs = list(islice(engine.choices(Lab("small", (), ()), "aaaa"), engine.SUBNETS))
+
+    assert len({ipv6 for _, ipv6 in pairs}) == engine.SUBNETS
