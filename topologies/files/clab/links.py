@@ -5,7 +5,7 @@ from ipaddress import IPv4Interface, ip_interface
 from typing import Any, TypeAlias
 
 from topologies.errors import Mistake
-from topologies.files.clab import schema
+from topologies.files.clab import schema_links
 from topologies.files.complaint import nearest
 from topologies.files.yaml import Document
 from topologies.lab import DEFAULT_MTU, Dummy, End, HostLink, LabLink, Macvlan, MgmtLink, Veth, Vxlan
@@ -14,9 +14,13 @@ LONGEST_INTERFACE = 15  # IFNAMSIZ without the final zero byte
 OUTSIDE = ("host", "mgmt-net", "macvlan")  # what stands in the place of a node in a brief link
 RATE = "closlab-rate-mbps"  # our key in a link's `vars`
 SingleLink: TypeAlias = (
-    schema.HostLinkSpec | schema.MgmtLinkSpec | schema.MacvlanSpec | schema.VxlanSpec | schema.DummySpec
+    schema_links.HostLinkSpec
+    | schema_links.MgmtLinkSpec
+    | schema_links.MacvlanSpec
+    | schema_links.VxlanSpec
+    | schema_links.DummySpec
 )
-CableLink: TypeAlias = schema.BriefLink | schema.VethLink | schema.StitchedLink
+CableLink: TypeAlias = schema_links.BriefLink | schema_links.VethLink | schema_links.StitchedLink
 
 
 class LinkReader:
@@ -26,17 +30,17 @@ class LinkReader:
         self.document = document
         self.kinds = kinds
 
-    def read(self, index: int, spec: schema.AnyLink) -> LabLink:
+    def read(self, index: int, spec: schema_links.AnyLink) -> LabLink:
         """The link with that number in the file. Raises Mistake."""
         mtu = spec.mtu or DEFAULT_MTU
-        if isinstance(spec, schema.BriefLink):
+        if isinstance(spec, schema_links.BriefLink):
             return self.brief(index, spec, mtu)
-        if isinstance(spec, schema.VethLink | schema.StitchedLink):
+        if isinstance(spec, schema_links.VethLink | schema_links.StitchedLink):
             ends = [self.end(self.at(index, "endpoints", n), end) for n, end in enumerate(spec.endpoints)]
             return self.cable(index, (ends[0], ends[1]), spec, mtu)
         return single(self.end(self.at(index, "endpoint"), spec.endpoint), spec, mtu)
 
-    def brief(self, index: int, spec: schema.BriefLink, mtu: int) -> LabLink:
+    def brief(self, index: int, spec: schema_links.BriefLink, mtu: int) -> LabLink:
         """A link of two texts."""
         parts = [self.split(self.at(index, "endpoints", n), text) for n, text in enumerate(spec.endpoints)]
         outside = [n for n, (node, _) in enumerate(parts) if node in OUTSIDE and node not in self.kinds]
@@ -75,7 +79,7 @@ class LinkReader:
 
     def addressed(self, index: int, n: int, end: End, spec: CableLink) -> End:
         """The end with the addresses that the link's own lists give it."""
-        if isinstance(spec, schema.StitchedLink):
+        if isinstance(spec, schema_links.StitchedLink):
             return end
         given = list(end.addresses)
         for key, listed in (("ipv4", spec.ipv4 or []), ("ipv6", spec.ipv6 or [])):
@@ -92,7 +96,7 @@ class LinkReader:
             raise Mistake(f"{self.at(index, 'vars', RATE)}: {RATE} is a whole number of Mbit/s above 0, not {text!r}")
         return int(text)
 
-    def end(self, place: str, spec: schema.EndpointSpec) -> End:
+    def end(self, place: str, spec: schema_links.EndpointSpec) -> End:
         """One end written in full."""
         end = self.checked(place, spec.node, spec.interface)
         given = [(key, text) for key, text in (("ipv4", spec.ipv4), ("ipv6", spec.ipv6)) if text]
@@ -133,18 +137,18 @@ class LinkReader:
 def single(end: End, spec: SingleLink, mtu: int) -> LabLink:
     """A link with one end at a node."""
     match spec:
-        case schema.HostLinkSpec():
+        case schema_links.HostLinkSpec():
             return HostLink(end=end, host_interface=spec.host_interface, mtu=mtu)
-        case schema.MgmtLinkSpec():
+        case schema_links.MgmtLinkSpec():
             return MgmtLink(end=end, host_interface=spec.host_interface, mtu=mtu)
-        case schema.MacvlanSpec():
+        case schema_links.MacvlanSpec():
             return Macvlan(end=end, host_interface=spec.host_interface, mode=spec.mode, mtu=mtu)
-        case schema.VxlanSpec():
+        case schema_links.VxlanSpec():
             return vxlan(end, spec, mtu)
     return Dummy(end=end, mtu=mtu)
 
 
-def vxlan(end: End, spec: schema.VxlanSpec, mtu: int) -> Vxlan:
+def vxlan(end: End, spec: schema_links.VxlanSpec, mtu: int) -> Vxlan:
     """A VXLAN interface."""
     return Vxlan(
         end=end,
@@ -152,7 +156,7 @@ def vxlan(end: End, spec: schema.VxlanSpec, mtu: int) -> Vxlan:
         vni=spec.vni,
         dst_port=spec.dst_port,
         src_port=spec.src_port or 0,
-        stitch=isinstance(spec, schema.VxlanStitchSpec),
+        stitch=isinstance(spec, schema_links.VxlanStitchSpec),
         mtu=mtu,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from topologies.errors import Mistake
 from topologies.files import yaml
 from topologies.files.clab import schema
+from topologies.files.clab.advice import CONFIGS, advise
 from topologies.files.clab.check import check
 from topologies.files.clab.inherit import effective
 from topologies.files.clab.links import LinkReader
@@ -97,7 +98,14 @@ def open_topology(path: Path, env: Mapping[str, str]) -> Topology:
             if not bind.source.startswith(found.lab_dir) and not os.path.lexists(bind.source):
                 place = found.document.at("topology", "nodes", node.name, "binds")
                 raise Mistake(f"{place}: node {node.name!r} binds {bind.source}, which is not there")
-    return replace(found, lab=replace(found.lab, file=str(path.absolute())))
+    advice = advise(found.lab, configs(found.lab))
+    return replace(found, lab=replace(found.lab, file=str(path.absolute()), warnings=advice))
+
+
+def configs(lab: Lab) -> dict[str, str]:
+    """The BGP configurations that nodes bind, by node."""
+    bound = [(node.name, bind.source) for node in lab.nodes for bind in node.binds if bind.target.endswith(CONFIGS)]
+    return {name: read_file(source) for name, source in bound if os.path.isfile(source)}
 
 
 def read_file(path: str) -> str:
