@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PROVEN = {  # kind of thing -> what is said of one, and of several
     "nodes": ("node", "nodes"),
     "links": ("link", "links"),
-    "sessions": ("session end Established", "session ends Established"),
-    "bfd": ("BFD session end up", "BFD session ends up"),
+    "sessions": ("session Established", "sessions Established"),
+    "bfd": ("BFD peer up", "BFD peers up"),
     "routes": ("route in the kernels", "routes in the kernels"),
 }
 MOST = 40  # differences shown as a table; JSON has all
@@ -90,9 +90,12 @@ def probes(mesh: "MeshSummary") -> str:
 
 
 def counts(report: "CheckReport") -> str:
-    """Such as `6 nodes, 8 links, 16 session ends Established, 48 routes in the kernels`."""
-    words = {what: PROVEN.get(what, (what, what))[count != 1] for what, count in report.counts.items()}
-    return ", ".join(f"{count} {words[what]}" for what, count in report.counts.items() if count)
+    """Such as `6 nodes, 8 links, 8 sessions Established, 48 routes in the kernels`."""
+    found = dict(report.counts)
+    if report.fine and "sessions" in found:  # every session is there with both its ends
+        found["sessions"] //= 2
+    words = {what: PROVEN.get(what, (what, what))[count != 1] for what, count in found.items()}
+    return ", ".join(f"{count} {words[what]}" for what, count in found.items() if count)
 
 
 def check_report(report: "CheckReport | None") -> Report | None:

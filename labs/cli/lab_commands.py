@@ -131,7 +131,7 @@ def show(
         f"from {_short(record.lab.file) or 'no file'}"
     )
     screen.result("")
-    columns = ("name", "state", "role", "kind", "asn", "loopback", "mgmt_ipv4", "pid")
+    columns = ("name", "state", "role", "kind", "asn", "address", "mgmt_ipv4", "pid")
     used = [column for column in columns if any(node[column] not in ("", None) for node in nodes)]
     rows = [["" if node[column] is None else str(node[column]) for column in used] for node in nodes]
     screen.table([column.upper().replace("MGMT_IPV4", "MGMT") for column in used], rows)

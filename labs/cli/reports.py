@@ -50,7 +50,7 @@ def _node(node: LabNode, deployed: NodeRecord | None, life: Life) -> Report:
         "image": node.image,
         "state": str(life),
         "asn": int(labels["closlab-asn"]) if "closlab-asn" in labels else None,
-        "loopback": labels.get("closlab-loopback", ""),
+        "address": labels.get("closlab-address", ""),
         "mgmt_ipv4": deployed.mgmt_ipv4 if deployed else "",
         "mgmt_ipv6": deployed.mgmt_ipv6 if deployed else "",
         "pid": deployed.init.pid if deployed and deployed.init else None,

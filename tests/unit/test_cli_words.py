@@ -95,14 +95,22 @@ def test_a_link_is_reported_with_the_ends_it_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a_state", "b_state", "state"),
-    [("up", "up", State.UP), ("down", "no carrier", State.DOWN), ("up", "gone", State.DOWN)],
+    ("a_state", "b_state", "silent", "state"),
+    [
+        ("up", "up", set(), State.UP),
+        ("up", "up", {"b:eth1"}, State.IMPAIRED),
+        ("up", "up", {"b:eth2"}, State.UP),
+        ("down", "no carrier", {"b:eth1"}, State.DOWN),
+        ("up", "gone", set(), State.DOWN),
+    ],
 )
-def test_a_cable_is_up_only_if_both_ends_are(a_state: str, b_state: str, state: State) -> None:
-    """A dead node's cables are down."""
+def test_a_cable_is_up_only_if_both_ends_are_and_their_session(
+    a_state: str, b_state: str, silent: set[str], state: State
+) -> None:
+    """A dead node's cables are down; one without its BGP session is impaired."""
     cable = Cable("a:eth1", a_state, "b:eth1", b_state, 9000, None)
 
-    states = as_states({"a": Life.RUNNING, "b": Life.PAUSED}, [cable])
+    states = as_states({"a": Life.RUNNING, "b": Life.PAUSED}, [cable], silent)
 
     assert states.cables == {"a:eth1": state}
     assert states.nodes == {"a": State.UP, "b": State.DOWN}
