@@ -149,12 +149,20 @@ def _open(stack: ExitStack, door: Door, target: Target, flows: int) -> list[sock
     for sock in sockets:
         sock.setblocking(False)
         sock.bind((target.address, 0))
-    sockets[0].setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, BUFFER)
+    _room(sockets[0])
     if target.family == IPV4:
         sockets[0].setsockopt(socket.IPPROTO_IP, _DISCOVER4, _PROBE)
     else:
         sockets[0].setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _PROBE)
     return sockets
+
+
+def _room(sock: socket.socket) -> None:
+    """Let a receiver hold BUFFER bytes; for a user who is not root, what the machine grants."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, BUFFER)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
 
 def _allow_files(needed: int) -> None:
