@@ -31,7 +31,7 @@ topology:
   defaults: {{kind: linux, image: frr}}
   nodes:
     n1: {{{node}}}
-    n2: {{labels: {{a-b.c: x}}}}
+    n2: {{labels: {{a-b.c?: x}}}}
   links: [{{endpoints: ["n1:eth1", "n2:eth1"]{links}}}]
 """
     return topology(text, place="f.clab.yml", folder="/labs", env={})
@@ -82,15 +82,27 @@ def test_addresses_on_links_are_left_to_the_nodes_as_containerlab_leaves_them() 
     found = file(links=", ipv4: [10.0.0.0/31, 10.0.0.1/31]")
 
     assert judge(found)[0].startswith("ipv4/ipv6 of links: containerlab sets them for no node of kind linux; use exec")
-    assert as_deployed(found.lab).links == (Veth(a=End("n1", "eth1"), b=End("n2", "eth1")),)
+    assert as_deployed(found.lab, lab_dir=found.lab_dir).links == (Veth(a=End("n1", "eth1"), b=End("n2", "eth1")),)
 
 
 def test_nodes_get_the_variables_of_containerlab() -> None:
-    """The number of links and the labels; a node's own variable of the same name stays."""
-    first, second = as_deployed(file("env: {CLAB_LABEL_X: own}, labels: {x: y}").lab).nodes
+    """The number of links, and every label that a container has; these win over variables of the same name."""
+    first, second = as_deployed(file("env: {CLAB_INTFS: 9, A: own}").lab, lab_dir="/labs/clab-demo", owner="me").nodes
 
-    assert dict(first.env) == {"CLAB_INTFS": "1", "CLAB_LABEL_X": "own"}
-    assert dict(second.env) == {"CLAB_INTFS": "1", "CLAB_LABEL_A_B_C": "x"}
+    assert (dict(first.env)["A"], dict(first.env)["CLAB_INTFS"]) == ("own", "1")
+    assert dict(second.env) == {
+        "CLAB_INTFS": "1",
+        "CLAB_LABEL_A_B_C": "x",
+        "CLAB_LABEL_CONTAINERLAB": "demo",
+        "CLAB_LABEL_CLAB_NODE_NAME": "n2",
+        "CLAB_LABEL_CLAB_NODE_LONGNAME": "clab-demo-n2",
+        "CLAB_LABEL_CLAB_NODE_KIND": "linux",
+        "CLAB_LABEL_CLAB_NODE_TYPE": "",
+        "CLAB_LABEL_CLAB_NODE_GROUP": "",
+        "CLAB_LABEL_CLAB_NODE_LAB_DIR": "/labs/clab-demo/n2",
+        "CLAB_LABEL_CLAB_TOPO_FILE": "f.clab.yml",
+        "CLAB_LABEL_CLAB_OWNER": "me",
+    }
 
 
 def test_keys_of_the_whole_lab_are_warned_of() -> None:

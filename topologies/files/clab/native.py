@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from topologies.errors import Mistake
 from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
+from topologies.files.clab.outputs import labels
 from topologies.files.clab.read import Topology, open_topology
 from topologies.files.clab.schema import on
 from topologies.lab import End, Lab, LabLink, LabNode, Veth
@@ -73,7 +74,9 @@ def read(path: Path, env: Mapping[str, str]) -> Lab:
     """The lab of a containerlab file as the netns runtime takes it: judged, and with what containerlab would add."""
     topology = open_topology(path, env)
     warnings = judge(topology)
-    return replace(as_deployed(topology.lab), warnings=(*topology.lab.warnings, *warnings))
+    owner = env.get("SUDO_USER") or env.get("USER") or ""
+    lab = as_deployed(topology.lab, lab_dir=topology.lab_dir, owner=owner)
+    return replace(lab, warnings=(*topology.lab.warnings, *warnings))
 
 
 def judge(topology: Topology) -> tuple[str, ...]:
@@ -122,23 +125,29 @@ def addresses_unset(lab: Lab) -> tuple[str, ...]:
     return (f"ipv4/ipv6 of links: containerlab sets them for no node of kind linux; use exec ({named}...)",)
 
 
-def as_deployed(lab: Lab) -> Lab:
+def as_deployed(lab: Lab, *, lab_dir: str, owner: str = "") -> Lab:
     """The lab as containerlab would deploy it: its variables in the nodes, no addresses on the links."""
     counts = {node.name: 0 for node in lab.nodes}
     for link in lab.links:
         for end in (link.a, link.b) if isinstance(link, Veth) else (link.end,):
             counts[end.node] += 1
+    known = {node.name: labels(lab, node, lab_dir=lab_dir, owner=owner) for node in lab.nodes}
     return replace(
         lab,
-        nodes=tuple(replace(node, env=variables(node, counts[node.name])) for node in lab.nodes),
+        nodes=tuple(replace(node, env=variables(node, known[node.name], counts[node.name])) for node in lab.nodes),
         links=tuple(bare(link) for link in lab.links),
     )
 
 
-def variables(node: LabNode, interfaces: int) -> tuple[tuple[str, str], ...]:
-    """A node's variables with containerlab's own: how many links it has, and its labels."""
-    labels = {f"CLAB_LABEL_{re.sub(r'[^A-Za-z0-9]', '_', key).upper()}": value for key, value in node.labels}
-    return tuple(({**labels, **dict(node.env), "CLAB_INTFS": str(interfaces)}).items())
+def variables(node: LabNode, known: Mapping[str, str], interfaces: int) -> tuple[tuple[str, str], ...]:
+    """A node's variables with containerlab's own, which win: its labels, and how many links it has."""
+    found = {f"CLAB_LABEL_{variable(key)}": value for key, value in known.items()}
+    return tuple({**dict(node.env), **found, "CLAB_INTFS": str(interfaces)}.items())
+
+
+def variable(label: str) -> str:
+    """A label as part of a variable's name: - + . / become _, other signs go."""
+    return re.sub(r"[^A-Za-z0-9_]", "", re.sub(r"[-+./]", "_", label)).upper()
 
 
 def bare(link: LabLink) -> LabLink:

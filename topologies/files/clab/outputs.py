@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Any
 
+from topologies.files.clab.links import RATE
 from topologies.lab import End, Lab, LabLink, LabNode, Mgmt, Veth
 from topologies.runtime.model import Life, NodeRecord
 
@@ -43,17 +44,22 @@ class Shown:
 
 def container_labels(shown: Shown, node: LabNode) -> dict[str, str]:
     """A node's own labels and those that containerlab puts on every container."""
+    own = labels(shown.lab, node, lab_dir=shown.lab_dir, owner=shown.owner)
+    return own | {"clab-mgmt-net-bridge": shown.lab.mgmt.bridge}
+
+
+def labels(lab: Lab, node: LabNode, *, lab_dir: str, owner: str) -> dict[str, str]:
+    """The labels that a node knows of itself as variables: all but that of the bridge, which comes after it."""
     return dict(node.labels) | {
-        "containerlab": shown.lab.name,
+        "containerlab": lab.name,
         "clab-node-name": node.name,
-        "clab-node-longname": shown.lab.long_name(node.name),
+        "clab-node-longname": lab.long_name(node.name),
         "clab-node-kind": node.kind,
         "clab-node-type": "",
         "clab-node-group": node.group,
-        "clab-node-lab-dir": f"{shown.lab_dir}/{node.name}",
-        "clab-topo-file": shown.lab.file,
-        "clab-mgmt-net-bridge": shown.lab.mgmt.bridge,
-        "clab-owner": shown.owner,
+        "clab-node-lab-dir": f"{lab_dir}/{node.name}",
+        "clab-topo-file": lab.file,
+        "clab-owner": owner,
     }
 
 
@@ -63,7 +69,7 @@ def inspect(labs: Iterable[Shown], *, relative_to: str) -> dict[str, list[dict[s
 
 
 def container(shown: Shown, node: LabNode, record: NodeRecord, relative_to: str) -> dict[str, Any]:
-    """One container of `inspect`; group and ports are left out where there are none."""
+    """One container of `inspect`; group, ports and owner are left out where there are none."""
     life = shown.lives.get(node.name, Life.DEAD)
     lab_file = shown.lab.file
     row = {
@@ -82,7 +88,7 @@ def container(shown: Shown, node: LabNode, record: NodeRecord, relative_to: str)
         "ports": port_bindings(node),
         "owner": shown.owner,
     }
-    return {key: value for key, value in row.items() if value or key not in {"group", "ports"}}
+    return {key: value for key, value in row.items() if value or key not in {"group", "ports", "owner"}}
 
 
 def status(shown: Shown, node: str, life: Life) -> str:
@@ -122,7 +128,7 @@ def inspect_csv(labs: Iterable[Shown], *, relative_to: str) -> str:
     """`inspect --format csv`."""
     keys = CSV.split(",")
     rows = [row for containers in inspect(labs, relative_to=relative_to).values() for row in containers]
-    return "\n".join([CSV, *(",".join(str(row[key]) for key in keys) for row in rows)]) + "\n"
+    return "\n".join([CSV, *(",".join(str(row.get(key, "")) for key in keys) for row in rows)]) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +233,7 @@ def node_data(shown: Shown, index: int, node: LabNode, record: NodeRecord) -> di
         "mgmt-ipv6-address": ipv6,
         "mgmt-ipv6-prefix-length": length6,
         "mac-address": "",
-        "labels": container_labels(shown, node),
+        "labels": dict(sorted(container_labels(shown, node).items())),
         "port-bindings": [
             {"host-ip": port.host_ip, "host-port": port.host_port, "port": port.node_port, "protocol": port.protocol}
             for port in node.ports
@@ -252,7 +258,8 @@ def link_data(link: LabLink) -> dict[str, Any]:
         ends = {"a": end_data(link.end, "z"), "z": end_data(outside, "a")}
     else:
         ends = {"a": end_data(link.end, "dummy")}
-    return {"endpoints": ends, "vars": {}}
+    rate = link.rate_mbps if isinstance(link, Veth) else None
+    return {"endpoints": ends} | ({"vars": {RATE: rate}} if rate else {})
 
 
 def end_data(end: End, peer: str) -> dict[str, str]:
