@@ -39,9 +39,11 @@ def deploy(topology: Path, name: str, files: Path, network: str) -> None:
         raise Fault(f"lab {name}: a command of a node failed\n{failed}")
 
 
-def destroy(name: str, files: Path) -> None:
-    """Remove every container of the lab of that name."""
-    _run(["destroy", "--name", name, "--cleanup"], files)
+def destroy(name: str, files: Path, *, keep_network: bool) -> None:
+    """Remove every container of the lab of that name. Without `keep_network` containerlab also removes the management
+    network that the topology file names, when nobody is in it."""
+    keep = ["--keep-mgmt-net"] if keep_network else []
+    _run(["destroy", "--name", name, "--cleanup", *keep], files)
 
 
 def stop(name: str, node: str, files: Path) -> None:

@@ -143,6 +143,11 @@ def network_options(lab: Lab, lab_id: str, ipv4: str, ipv6: str) -> list[str]:
     return [*seal, *mtu, *label, "--ipv6", *subnets, *gateways, network_name(lab_id)]
 
 
+def network_exists(name: str) -> bool:
+    """Whether the engine has a network of that name."""
+    return not process.run(["docker", "network", "inspect", name], check=False).code
+
+
 def remove_network(lab_id: str) -> None:
     """Remove the lab's management network, if it is there; raises Fault where it stays."""
     there = ["docker", "network", "ls", "--quiet", "--filter", f"label={OWN_LABEL}={lab_id}"]

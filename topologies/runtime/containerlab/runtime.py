@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from topologies import process
 from topologies.errors import Fault, Mistake
 from topologies.files.clab.setup import COMMAND as SETUP
 from topologies.lab import LabNode
@@ -68,7 +69,9 @@ class Containerlab:
         there = engine.containers(record.name)
         strangers = len(engine.owned(there, folder(record))) < len(there)
         if there and not strangers:
-            cli.destroy(record.name, folder(record))
+            # A third party's file names a network that others may be in, or keep for later; ours names the lab's own.
+            keep = third_party(record) and engine.network_exists(record.lab.mgmt.network)
+            cli.destroy(record.name, folder(record), keep_network=keep)
         # A killed deployment may have left orders that the engine still carries out.
         until(f"containers of lab {record.name} gone", partial(still_there, record), within=60)
         engine.remove_network(record.id)
@@ -92,6 +95,7 @@ class Containerlab:
         record = replace(record, nodes=node_records(record, found(record)))
         note(record)
         if action in (Action.START, Action.RESTART):
+            seal(record)
             wait_for_daemons(record, next(each for each in record.lab.nodes if each.name == node))
         return record
 
@@ -125,7 +129,8 @@ def prepare(record: LabRecord) -> Path:
     (files / BEFORE).write_text(json.dumps(sorted(leftovers.interfaces())))
     if third_party(record):
         return Path(record.lab.file)
-    written = write(record.lab, image=frr_image_name(os.environ), folder=CONFIGS)
+    lab = replace(record.lab, mgmt=replace(record.lab.mgmt, network=engine.network_name(record.id)))
+    written = write(lab, image=frr_image_name(os.environ), folder=CONFIGS)
     for path, text in written.files.items():
         place = files / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -170,14 +175,15 @@ def node_record(record: LabRecord, node: LabNode, container: Container | None) -
 
 
 def seal(record: LabRecord) -> None:
-    """Take away the way out that the engine gives nodes in a network that publishes ports; others never had one."""
-    if not any(node.ports for node in record.lab.nodes):
+    """Take away the default routes that engines give, some in internal networks too. Nodes that closlab writes do it
+    themselves, before their daemons start; a third party's image need not even have `ip`, so the machine's is used."""
+    if not third_party(record):
         return
     for node in record.nodes:
         if node.init is not None:
-            door = open_door(record, node.name)
+            inside = ["nsenter", f"--net=/proc/{node.init.pid}/ns/net", "ip"]
             for family in ("-4", "-6"):
-                door.run(["ip", family, "route", "del", "default", "dev", "eth0"], check=False)
+                process.run([*inside, family, "route", "del", "default", "dev", "eth0"], check=False)
 
 
 def act_on(record: LabRecord, container: Container, action: Action) -> None:
