@@ -18,7 +18,7 @@ PROVEN = {  # kind of thing -> what is said of one, and of several
     "nodes": ("node", "nodes"),
     "links": ("link", "links"),
     "sessions": ("session Established", "sessions Established"),
-    "bfd": ("BFD peer up", "BFD peers up"),
+    "bfd": ("BFD session up", "BFD sessions up"),
     "routes": ("route in the kernels", "routes in the kernels"),
 }
 MOST = 40  # differences shown as a table; JSON has all
@@ -91,9 +91,8 @@ def probes(mesh: "MeshSummary") -> str:
 
 def counts(report: "CheckReport") -> str:
     """Such as `6 nodes, 8 links, 8 sessions Established, 48 routes in the kernels`."""
-    found = dict(report.counts)
-    if report.fine and "sessions" in found:  # every session is there with both its ends
-        found["sessions"] //= 2
+    ends = ("sessions", "bfd") if report.fine else ()  # where all is fine, every session is there with both its ends
+    found = {what: count // 2 if what in ends else count for what, count in report.counts.items()}
     words = {what: PROVEN.get(what, (what, what))[count != 1] for what, count in found.items()}
     return ", ".join(f"{count} {words[what]}" for what, count in found.items() if count)
 
