@@ -13,8 +13,8 @@ from ipaddress import IPv4Network, IPv6Network
 import pytest
 
 from topologies.errors import Mistake
-from topologies.model import Attachment, Fabric, Node, Numbering, Pools, Role, Underlay
-from topologies.plan import IPV4, IPV6, NodePlan, Plan, PlannedSession
+from topologies.model import Attachment, Endpoint, Fabric, Node, Numbering, Pools, Role, Underlay
+from topologies.plan import IPV4, IPV6, NodePlan, Plan, PlannedInterface, PlannedSession
 from topologies.render.frr import Frr
 from topologies.render.policy import Permit, Router, router
 from topologies.render.routing import routing
@@ -35,6 +35,9 @@ TO_LEAF = PlannedSession("eth1", "eth1", "leaf1", 4200001001, Role.LEAF, (IPV4, 
 NUMBERED = (
     replace(UP, neighbor="10.64.0.0", families=(IPV4,), extended_nexthop=False, address="10.64.0.0", passive=True),
     replace(UP, neighbor="fd00:c105:1::", families=(IPV6,), extended_nexthop=False, address="fd00:c105:1::"),
+)
+CABLE = PlannedInterface(
+    "eth1", "02:00:00:00:00:01", 9500, ("10.64.0.1/31", "fd00:c105:1::1/127"), Endpoint("spine1", "eth1"), "", ()
 )
 
 
@@ -143,7 +146,7 @@ def test_a_numbered_fabric_has_one_group_per_family() -> None:
 
 def test_bfd_brings_its_daemon() -> None:
     """With BFD there is a bfdd, started before bgpd, and every group asks for it."""
-    watched = replace(LEAF, sessions=tuple(replace(session, bfd=True) for session in NUMBERED))
+    watched = replace(LEAF, sessions=tuple(replace(session, bfd=True) for session in NUMBERED), interfaces=(CABLE,))
 
     daemons = [daemon.name for daemon in Frr().daemons(routed(watched))]
 
@@ -151,6 +154,18 @@ def test_bfd_brings_its_daemon() -> None:
     assert "neighbor SPINES4 bfd" in conf(watched)
     assert "neighbor SPINES6 bfd" in conf(watched)
     assert [daemon.name for daemon in Frr().daemons(routed(LEAF))] == ["zebra", "bgpd"]
+
+
+def test_a_watched_numbered_session_names_its_source() -> None:
+    """FRR otherwise moves the BFD session to another source once BGP is up, and the far end sees it go down."""
+    sessions = tuple(replace(session, bfd=True) for session in NUMBERED)
+
+    lines = conf(replace(LEAF, sessions=sessions, interfaces=(CABLE,)))
+
+    assert "neighbor 10.64.0.0 update-source 10.64.0.1" in lines
+    assert "neighbor fd00:c105:1:: update-source fd00:c105:1::1" in lines
+    assert not any("update-source" in line for line in conf(replace(LEAF, sessions=NUMBERED)))
+    assert not any("update-source" in line for line in conf(replace(LEAF, sessions=(replace(UP, bfd=True),))))
 
 
 def test_routers_speak_from_their_loopback() -> None:

@@ -49,7 +49,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One neighbour and its group. `accepts` names a filter: the group's, or one of its own."""
+    """One neighbour and its group. `accepts` names a filter: the group's, or one of its own. `source` is the address to
+    call from, "" where any will do."""
 
     neighbor: str
     name: str
@@ -57,6 +58,7 @@ class Peer:
     group: Group
     accepts: str
     by_interface: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,20 @@ def peer_of(node: NodePlan, session: PlannedSession) -> Peer:
         group=group,
         accepts=f"FROM-{session.peer}" if session.peer_role is Role.HOST else group.accepts,
         by_interface=session.neighbor == session.interface,
+        source=own_address(node, session) if session.bfd else "",
     )
+
+
+def own_address(node: NodePlan, session: PlannedSession) -> str:
+    """The node's own end of a numbered session, "" for one by interface.
+
+    BFD needs it said: FRR otherwise watches from no address until BGP is up, then from the one that BGP uses, and in
+    between the far end sees BFD go down and resets the session.
+    """
+    if session.address is None:
+        return ""
+    addresses = next(each.addresses for each in node.interfaces if each.name == session.interface)
+    return first_address(addresses, session.families[0])
 
 
 def group_of(role: Role, session: PlannedSession) -> Group:
