@@ -52,6 +52,7 @@ def test_a_good_file_becomes_a_value() -> None:
         (GOOD + "name: leaf2\n", "s.yml:5:1: 'name' is given twice here"),
         ("name: [\n", "s.yml:2:1: not YAML: did not find expected node content"),
         ("", "s.yml: the file is empty"),
+        ("[" * 3000 + "]" * 3000, "s.yml: nested too deep to be read"),
         ("a: &x [*x]\n", "s.yml:1:4: this alias names a part that contains it"),
         ("<<: 3\n", "s.yml:1:5: only a mapping can be merged by <<"),
         ("{a: 1}: 2\n", "s.yml:1:1: a key must be a single word or number"),

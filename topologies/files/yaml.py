@@ -64,6 +64,8 @@ def parse(text: str, place: str, *, as_written: bool = False) -> Document:
         mark = error.problem_mark or error.context_mark
         spot = f"{place}:{mark.line + 1}:{mark.column + 1}" if mark else place
         raise Mistake(f"{spot}: not YAML: {error.problem or error.context}") from None
+    except RecursionError:
+        raise Mistake(f"{place}: nested too deep to be read") from None
     except yaml.YAMLError as error:
         raise Mistake(f"{place}: not YAML: {error}") from None
     finally:
