@@ -12,24 +12,26 @@ import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from topologies import process
 from topologies.errors import Fault, Mistake
-from topologies.files.clab.setup import COMMAND as SETUP
-from topologies.lab import LabNode
+from topologies.files.clab import setup
+from topologies.lab import Daemon, LabNode
 from topologies.runtime import identity, store
 from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
-from topologies.runtime.door import open_door
+from topologies.runtime.door import Door, open_door
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
+from topologies.runtime.netns.holder import refused_lines
 from topologies.waiting import until
 
 CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
+PRINTED = "/run/closlab"  # where the start script of a node keeps what its daemons print
 BEFORE = "interfaces-before.json"
 DAEMONS_WITHIN = 30  # seconds that a node's daemons have to answer, after the script that started them ended
 
@@ -213,7 +215,7 @@ def restart(record: LabRecord, container: Container) -> None:
         for each in open_door(record, node.name).processes():
             if each.pid != container.pid:
                 identity.stop(each.pid, signal.SIGKILL, within=5)
-        engine.execute(container.id, shlex.split(SETUP))
+        engine.execute(container.id, shlex.split(setup.COMMAND))
         return
     if container.life is not Life.DEAD:
         cli.stop(record.name, container.node, folder(record))
@@ -221,10 +223,25 @@ def restart(record: LabRecord, container: Container) -> None:
 
 
 def wait_for_daemons(record: LabRecord, node: LabNode) -> None:
-    """Wait until every daemon of a node answers at its socket; raises Fault with the ones that do not."""
-    if node.daemons:
-        door = open_door(record, node.name)
-        until(f"daemons of {node.name} answer", partial(silent, door.pid, node), within=DAEMONS_WITHIN)
+    """Wait until every daemon of a node answers at its socket; raises Fault with those that do not, and with the lines
+    that one refused, for FRR starts all the same."""
+    if not node.daemons:
+        return
+    door = open_door(record, node.name)
+    until(f"daemons of {node.name} answer", partial(silent, door.pid, node), within=DAEMONS_WITHIN)
+    for daemon in node.daemons:
+        if refused := refused_lines(said(door, daemon)):
+            lines = "; ".join(f"{daemon.config}:{number}: {words}: {text}" for number, text, words in refused)
+            raise Fault(f"node {node.name}: {daemon.name} refused {lines}")
+
+
+def said(door: Door, daemon: Daemon) -> str:
+    """What a daemon printed, and logged where its own words say that it logs, so far."""
+    text = b""
+    for place in (f"{PRINTED}/{daemon.name}.log", *(each.partition("file:")[2] for each in daemon.argv)):
+        with suppress(FileNotFoundError):
+            text += door.read(place) if place else b""
+    return text.decode(errors="replace")
 
 
 def silent(pid: int, node: LabNode) -> str:
