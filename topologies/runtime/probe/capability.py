@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """`purpose` says what it is for; `detail` what was found; `lack` is "" when present, `cure` the one command then."""
+    """`purpose`: what it is for. `detail`: what was found. `lack` is "" when it is there, `cure` one command if not."""
 
     name: str
     purpose: str
