@@ -1,7 +1,7 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
-A test in tests/RING needs what the ring of that name needs. CLOSLAB_PROMISES=netns,containerlab turns every skip for want of
-that ring into a failure, so that CI cannot pass by not running.
+A test in tests/RING needs what the ring of that name needs. CLOSLAB_PROMISES=netns,containerlab turns every skip for
+want of that ring into a failure, so that CI cannot pass by not running.
 """
 
 import os
@@ -14,7 +14,12 @@ from topologies.runtime import probe
 
 TESTS = Path(__file__).parent
 LACKS: dict[str, Callable[[], str]] = {"netns": probe.lack_of_netns, "containerlab": probe.lack_of_containerlab}
-NEEDS = {"netns": ("netns",), "chaos": ("netns",), "bench": ("netns", "containerlab"), "containerlab": ("containerlab",)}
+NEEDS = {
+    "netns": ("netns",),
+    "chaos": ("netns",),
+    "bench": ("netns", "containerlab"),
+    "containerlab": ("containerlab",),
+}
 
 
 def promised() -> set[str]:

@@ -46,7 +46,7 @@ class PlannedSession:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRoute:
-    """A BGP route that must be in the kernel's table, over exactly these interfaces (its ECMP width is their number)."""
+    """A BGP route that must be in the kernel's table over exactly these interfaces (their number is its ECMP width)."""
 
     prefix: str
     interfaces: frozenset[str]
