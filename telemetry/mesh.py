@@ -31,7 +31,10 @@ BUFFER = 4 << 20  # bytes that a receiver may hold
 MOST_NAMED = 40  # lost pairs that are reported one by one
 SPARE_FILES = 256  # file descriptors besides the probes' sockets
 _HEADER = struct.Struct("!8sI")
-_BUFFER_FORCE, _DISCOVER4, _DISCOVER6, _PROBE = 33, 10, 23, 3
+_BUFFER_FORCE, _DISCOVER4, _DISCOVER6 = 33, 10, 23
+# Never fragment, whatever was learned of the path. In IPv6 also learn nothing from our own losses: a kernel that did
+# would hold forwarded packets to it for ten minutes. (In IPv4 the choice that learns nothing would allow fragments.)
+_PROBE, _INTERFACE = 3, 4
 
 
 class Wire:
@@ -153,7 +156,7 @@ def _open(stack: ExitStack, door: Door, target: Target, flows: int) -> list[sock
     if target.family == IPV4:
         sockets[0].setsockopt(socket.IPPROTO_IP, _DISCOVER4, _PROBE)
     else:
-        sockets[0].setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _PROBE)
+        sockets[0].setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _INTERFACE)
     return sockets
 
 
