@@ -6,17 +6,18 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from itertools import pairwise
 
 from topologies.errors import Mistake
+from topologies.files.clab.links import check_interface
 from topologies.files.clab.schema import STAGES
 from topologies.files.complaint import nearest
 from topologies.files.yaml import Document
-from topologies.lab import End, HostLink, Lab, LabLink, LabNode, MgmtLink, Veth
+from topologies.lab import End, HostLink, Lab, LabLink, LabNode, Macvlan, MgmtLink, Veth
 
 MACHINE = "the machine"  # stands in the place of a node for interfaces of the machine itself
 
 
 def check(lab: Lab, document: Document) -> None:
     """Raises Mistake for the first thing that cannot be."""
-    for rule in (management, interfaces, macs, link_addresses, references, waits):
+    for rule in (management, machine_names, interfaces, macs, link_addresses, references, waits):
         rule(lab, document)
 
 
@@ -54,6 +55,16 @@ def parsed_address(text: str, place: str) -> IPv4Address | IPv6Address:
         return ip_address(text)
     except ValueError:
         raise Mistake(f"{place}: {text!r} is no address") from None
+
+
+def machine_names(lab: Lab, document: Document) -> None:
+    """Interfaces of the machine itself and bridges, which are interfaces too, have names that Linux takes."""
+    for node in lab.nodes:
+        if node.kind == "bridge":
+            check_interface(node.name.partition("|")[0], document.at_key("topology", "nodes", node.name))
+    for index, link in enumerate(lab.links):
+        if isinstance(link, HostLink | MgmtLink | Macvlan):
+            check_interface(link.host_interface, document.at("topology", "links", index))
 
 
 def interfaces(lab: Lab, document: Document) -> None:

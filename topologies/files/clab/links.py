@@ -120,18 +120,20 @@ class LinkReader:
             raise Mistake(
                 f"{place}: no node {node!r}{nearest(node, self.kinds)}; the file has {', '.join(self.kinds) or 'none'}"
             )
-        if len(interface) > LONGEST_INTERFACE:
-            raise Mistake(
-                f"{place}: interface name {interface!r} has {len(interface)} characters; "
-                f"Linux allows {LONGEST_INTERFACE}"
-            )
-        if not interface or "/" in interface or any(c.isspace() for c in interface) or interface in {".", ".."}:
-            raise Mistake(f"{place}: {interface!r} is no name for an interface; allowed: no blanks, no slash")
+        check_interface(interface, place)
         return End(node, interface)
 
     def at(self, index: int, *path: str | int) -> str:
         """Where a part of a link stands in the file."""
         return self.document.at("topology", "links", index, *path)
+
+
+def check_interface(name: str, place: str) -> None:
+    """Refuse what Linux takes for no name of an interface."""
+    if len(name) > LONGEST_INTERFACE:
+        raise Mistake(f"{place}: interface name {name!r} has {len(name)} characters; Linux allows {LONGEST_INTERFACE}")
+    if not name or "/" in name or any(sign.isspace() for sign in name) or name in {".", ".."}:
+        raise Mistake(f"{place}: {name!r} is no name for an interface; allowed: no blanks, no slash")
 
 
 def single(end: End, spec: SingleLink, mtu: int) -> LabLink:
