@@ -55,14 +55,3 @@ def end_of(text: str) -> tuple[str, str]:
     if not (node and colon and interface):
         raise Mistake(f"{text!r}: an end of a cable is NODE:INTERFACE, such as leaf1:eth1")
     return node, interface
-
-
-def complete_lab(incomplete: str) -> list[str]:
-    """Lab names for the shell."""
-    return [name for name in store.here().names() if name.startswith(incomplete)]
-
-
-def complete_node(incomplete: str) -> list[str]:
-    """Node names of all labs for the shell."""
-    labs = [entry.lab for entry in store.here().every() if not isinstance(entry, Unreadable)]
-    return sorted({node.name for lab in labs for node in lab.nodes if node.name.startswith(incomplete)})

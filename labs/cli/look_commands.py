@@ -1,19 +1,19 @@
-"""Commands that look and write files: check, render, graph, schema, doctor, version; and the door to `closlab clab`."""
+"""Commands that look and write files: check, render, graph, schema, doctor, version; and the door to `closlab clab`.
+
+What they work with is imported when they run, so that `--help` is quick.
+"""
 
 import os
 import platform
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from labs.cli import screen
-from labs.cli.chosen import chosen, complete_lab
+from labs.cli.completing import complete_lab
 from labs.cli.options import AsJson, LabName, TopologyFile
-from topologies import deploy
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
-from topologies.runtime import store
 
 
 def check(
@@ -24,7 +24,9 @@ def check(
 ) -> int:
     """Compare a running lab with its plan; exit code 1 where it differs."""
     from labs.bringup import verdict
+    from labs.cli.chosen import chosen
     from labs.cli.ending import show_check
+    from topologies import deploy
 
     record = chosen(name or lab)
     report = verdict(record, deploy.plan_of(record), mesh=mesh)
@@ -38,6 +40,7 @@ def render(
     name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as its file says.")] = "",
 ) -> int:
     """Write all that follows from a fabric file: configurations, containerlab file, inventories, plan."""
+    from topologies import deploy
     from topologies.render.folder import render as rendered
     from topologies.render.writing import write_folder
     from topologies.runtime.image import frr_image_name
@@ -58,7 +61,10 @@ def graph(
     lab: LabName = "",
 ) -> int:
     """Draw a fabric by its tiers; a running lab's with the state of its nodes and cables."""
+    from labs.cli.chosen import chosen
     from labs.pictures import picture, running
+    from topologies import deploy
+    from topologies.runtime import store
 
     if what and what not in store.here().names():
         drawn = picture(deploy.load(Path(what)).lab, form)
@@ -75,6 +81,7 @@ def graph(
 def schema() -> int:
     """Print the JSON Schema of fabric files, for editors."""
     import msgspec
+
     from topologies.files.fabric import json_schema
 
     screen.result(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
@@ -83,6 +90,8 @@ def schema() -> int:
 
 def doctor(as_json: AsJson = False) -> int:
     """Say what this machine can do, and what would cure what it cannot."""
+    from dataclasses import asdict
+
     from topologies.runtime import probe
 
     found = probe.all()
@@ -100,6 +109,9 @@ def doctor(as_json: AsJson = False) -> int:
 
 def version(as_json: AsJson = False) -> int:
     """Print closlab's version."""
+    from topologies import deploy
+    from topologies.runtime import store
+
     own, python = deploy.installed_version(), platform.python_version()
     if as_json:
         screen.document(

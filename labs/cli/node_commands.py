@@ -1,20 +1,31 @@
-"""Commands on one node: exec, shell, vtysh, logs, cp, node, link."""
+"""Commands on one node: exec, shell, vtysh, logs, cp, node, link.
+
+What they work with is imported when they run, so that `--help` is quick.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from labs.cli import screen
-from labs.cli.chosen import chosen, complete_node, end_of
+from labs.cli.completing import complete_node
 from labs.cli.options import AsJson, LabName, NodeName
-from topologies import deploy
 from topologies.errors import EXIT_FINE, Mistake
-from topologies.runtime.door import Door, open_door
-from topologies.runtime.model import Action, LabRecord
+
+if TYPE_CHECKING:
+    from topologies.runtime.door import Door
 
 SHELL = "command -v bash >/dev/null && exec bash || exec sh"
 LOGS = "ls -1 /var/log/closlab/{0}.log /var/log/frr/{0}.log 2>/dev/null; true"
+
+
+def door_of(node: str, lab: str) -> "Door":
+    """The door into a node of the lab that is meant."""
+    from labs.cli.chosen import chosen
+    from topologies.runtime.door import open_door
+
+    return open_door(chosen(lab), node)
 
 
 def exec_(
@@ -24,7 +35,7 @@ def exec_(
     as_json: AsJson = False,
 ) -> int:
     """Run a program in a node; its exit code becomes this one's."""
-    door = open_door(chosen(lab), node)
+    door = door_of(node, lab)
     if not as_json:
         return door.attach(command)
     done = door.run(command, check=False)
@@ -35,7 +46,7 @@ def exec_(
 
 def shell(node: NodeName, lab: LabName = "") -> int:
     """Open a shell in a node."""
-    return open_door(chosen(lab), node).attach(["sh", "-c", SHELL])
+    return door_of(node, lab).attach(["sh", "-c", SHELL])
 
 
 def vtysh(
@@ -45,7 +56,7 @@ def vtysh(
 ) -> int:
     """Talk to a node's FRR."""
     asked = [word for each in command or [] for word in ("-c", each)]
-    return open_door(chosen(lab), node).attach(["vtysh", *asked])
+    return door_of(node, lab).attach(["vtysh", *asked])
 
 
 def logs(
@@ -56,7 +67,7 @@ def logs(
     lab: LabName = "",
 ) -> int:
     """Show what a node's daemons logged."""
-    door = open_door(chosen(lab), node)
+    door = door_of(node, lab)
     files = door.run(["sh", "-c", LOGS.format("*")]).stdout.split()
     wanted = [file for file in files if daemon in ("", Path(file).stem)]
     if not wanted:
@@ -73,27 +84,26 @@ def cp(
     """Copy a file into a node, out of it, or between two nodes."""
     if ":" not in source and ":" not in target:
         raise Mistake("neither is in a node; a node's file is NODE:PATH, such as leaf1:/etc/hosts")
-    record = chosen(lab)
-    data, mode = _fetch(record, source)
-    _put(record, target, data, mode, Path(source.rpartition(":")[2]).name)
+    data, mode = _fetch(source, lab)
+    _put(target, lab, data, mode, Path(source.rpartition(":")[2]).name)
     return EXIT_FINE
 
 
-def _fetch(record: LabRecord, source: str) -> tuple[bytes, int]:
+def _fetch(source: str, lab: str) -> tuple[bytes, int]:
     node, colon, path = source.partition(":")
     try:
         if not colon:
             return Path(source).read_bytes(), Path(source).stat().st_mode & 0o777
-        return open_door(record, node).read(path), 0o644
+        return door_of(node, lab).read(path), 0o644
     except OSError as error:
         raise Mistake(f"cannot read {source}: {error.strerror}") from error
 
 
-def _put(record: LabRecord, target: str, data: bytes, mode: int, name: str) -> None:
+def _put(target: str, lab: str, data: bytes, mode: int, name: str) -> None:
     node, colon, path = target.partition(":")
     try:
         if colon:
-            door = open_door(record, node)
+            door = door_of(node, lab)
             door.write(_inside(door, path, name), data, mode)
             return
         place = Path(target)
@@ -102,7 +112,7 @@ def _put(record: LabRecord, target: str, data: bytes, mode: int, name: str) -> N
         raise Mistake(f"cannot write {target}: {error.strerror}") from error
 
 
-def _inside(door: Door, path: str, name: str) -> str:
+def _inside(door: "Door", path: str, name: str) -> str:
     """The file that a path inside a node means: a folder stands for the file of the same name in it."""
     if not path.startswith("/"):
         raise Mistake(f"{door.node}:{path}: a path inside a node begins with /")
@@ -121,8 +131,10 @@ def link_down(end: Annotated[str, typer.Argument(metavar="NODE:IF")], lab: LabNa
 
 
 def _link(end: str, lab: str, *, up: bool) -> int:
+    from labs.cli.chosen import end_of
+
     node, interface = end_of(end)
-    open_door(chosen(lab), node).link(interface, up=up)
+    door_of(node, lab).link(interface, up=up)
     screen.remark(f"{end} is {'up' if up else 'down'}")
     return EXIT_FINE
 
@@ -134,6 +146,7 @@ def link_show(
 ) -> int:
     """Show the cables, both ends as the kernel has them."""
     from labs.cables import cables
+    from labs.cli.chosen import chosen
 
     rows = [row for row in cables(chosen(lab)) if row.touches(end)]
     if end and not rows:
@@ -145,42 +158,46 @@ def link_show(
     return EXIT_FINE
 
 
-def act_on(action: Action, node: str, lab: str) -> int:
+def act_on(action: str, node: str, lab: str) -> int:
     """Do one thing to one node."""
-    deploy.act(chosen(lab).name, node, action)
+    from labs.cli.chosen import chosen
+    from topologies import deploy
+    from topologies.runtime.model import Action
+
+    deploy.act(chosen(lab).name, node, Action(action))
     screen.remark(f"{node}: {action} done")
     return EXIT_FINE
 
 
 def node_pause(node: NodeName, lab: LabName = "") -> int:
     """Stop a node's processes where they stand; its links stay up."""
-    return act_on(Action.PAUSE, node, lab)
+    return act_on("pause", node, lab)
 
 
 def node_resume(node: NodeName, lab: LabName = "") -> int:
     """Let a paused node go on."""
-    return act_on(Action.RESUME, node, lab)
+    return act_on("resume", node, lab)
 
 
 def node_kill(node: NodeName, lab: LabName = "") -> int:
     """Power a node off: its processes die, its neighbours lose carrier, its cables stay plugged in."""
-    return act_on(Action.KILL, node, lab)
+    return act_on("kill", node, lab)
 
 
 def node_start(node: NodeName, lab: LabName = "") -> int:
     """Power a killed node on again."""
-    return act_on(Action.START, node, lab)
+    return act_on("start", node, lab)
 
 
 def node_restart(node: NodeName, lab: LabName = "") -> int:
     """Restart a node's processes; its links stay up."""
-    return act_on(Action.RESTART, node, lab)
+    return act_on("restart", node, lab)
 
 
 def node_restart_daemon(
     node: NodeName, daemon: Annotated[str, typer.Argument(metavar="DAEMON", help="Such as bgpd.")], lab: LabName = ""
 ) -> int:
     """Restart one daemon of a node; its links stay up."""
-    open_door(chosen(lab), node).restart_daemon(daemon)
+    door_of(node, lab).restart_daemon(daemon)
     screen.remark(f"{node}: {daemon} restarted")
     return EXIT_FINE

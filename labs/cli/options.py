@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labs.cli.chosen import complete_lab, complete_node
+from labs.cli.completing import complete_lab, complete_node
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md says what is in it.")]
 LabName = Annotated[

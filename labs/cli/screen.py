@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from labs.cli import Stopped
-from topologies.runtime.model import Say
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from topologies.runtime.model import Say
 
 JSON_VERSION = 1
 WIDE = 10_000  # no line is ever wrapped where no terminal shows it
@@ -87,7 +88,7 @@ def _show(grid: "Table") -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Say]:
+def progress() -> "Iterator[Say]":
     """A `Say` that shows each phase: a bar on a terminal, else one line when a phase ends."""
     if not sys.stderr.isatty():
         yield _plain

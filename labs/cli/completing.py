@@ -1,0 +1,16 @@
+"""Names for the shell's completion. Whatever reads records is imported only when the shell asks."""
+
+
+def complete_lab(incomplete: str) -> list[str]:
+    """Lab names."""
+    from topologies.runtime.store import here
+
+    return [name for name in here().names() if name.startswith(incomplete)]
+
+
+def complete_node(incomplete: str) -> list[str]:
+    """Node names of all labs."""
+    from topologies.runtime.store import Unreadable, here
+
+    labs = [entry.lab for entry in here().every() if not isinstance(entry, Unreadable)]
+    return sorted({node.name for lab in labs for node in lab.nodes if node.name.startswith(incomplete)})
