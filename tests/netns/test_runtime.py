@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from wanted import Machine, fabric, nothing, reaches, record_of, running
@@ -160,7 +161,7 @@ def test_power_off_takes_the_carrier_and_power_on_gives_all_back(built: tuple[La
     assert again.nodes != on.nodes
 
 
-def test_nothing_is_left_of_a_lab(tmp_path: object) -> None:
+def test_nothing_is_left_of_a_lab() -> None:
     """After `down` no process, interface, mount, name or file of the lab is on the machine; a second `down` is fine."""
     before = Machine.now()
     lab, _ = fabric(f"{NAME}gone", spines=1, leaves=2)
@@ -195,7 +196,7 @@ def plain(name: str, **more: object) -> Lab:
     return Lab(name=name, nodes=nodes, links=(cable, Dummy(end=End("n2", "stub0"))), mgmt=Mgmt(ipv6_subnet=""), **more)
 
 
-def test_what_the_kernel_lacks_is_said_and_what_was_asked_is_there(tmp_path: object) -> None:
+def test_what_the_kernel_lacks_is_said_and_what_was_asked_is_there() -> None:
     """An unknown sysctl is a warning that names it; a node without management network has no eth0; rates are set."""
     with running(plain(f"{NAME}p")) as record:
         door = open_door(record, "n2")
@@ -209,7 +210,7 @@ def test_what_the_kernel_lacks_is_said_and_what_was_asked_is_there(tmp_path: obj
     assert "100Mbit" in qdisc
 
 
-def test_binds_bridges_and_environment(tmp_path) -> None:
+def test_binds_bridges_and_environment(tmp_path: Path) -> None:
     """Bound files are seen in the node, read-only where asked; bridges switch; programs see their environment."""
     (tmp_path / "note").write_text("from outside")
     nodes = (
@@ -234,6 +235,32 @@ def test_binds_bridges_and_environment(tmp_path) -> None:
     assert "Read-only" in said.stderr
     assert (tmp_path / "back").read_text() == "inside\n"
     assert across
+
+
+def test_programs_and_commands_of_a_containerlab_file_run(tmp_path: Path) -> None:
+    """cmd runs on, exec lines run in order, a failing one is a warning with its words, and networks can be shared."""
+    nodes = (
+        LabNode(
+            name="n1",
+            cmd=("sh", "-c", "sleep 1000"),
+            exec=("sh -c 'echo $WHO >/made'", "ls /nope", "nosuch x"),
+            env=(("WHO", "me"),),
+        ),
+        LabNode(name="n2", network_mode="container:n1"),
+    )
+    with running(Lab(name=f"{NAME}ex", nodes=nodes, links=())) as record:
+        one, two = open_door(record, "n1"), open_door(record, "n2")
+        made = one.read("/made")
+        names = [each.name for each in one.processes()]
+        inodes = [door.run(["readlink", "/proc/self/ns/net"]).stdout for door in (one, two)]
+
+    assert made == b"me\n"
+    assert names.count("sleep") == 2
+    assert inodes[0] == inodes[1]
+    first, second = record.lab.warnings
+    assert "exit code 2 from exec 'ls /nope'" in first
+    assert "No such file" in first
+    assert "nosuch is not there, for exec 'nosuch x'" in second
 
 
 def router(name: str, conf: str, argv: tuple[str, ...]) -> Lab:

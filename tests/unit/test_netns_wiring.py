@@ -111,6 +111,8 @@ def test_ports_are_put_under_their_bridge() -> None:
     [
         ({"kind": "ovs-bridge"}, "node a: kind 'ovs-bridge'; the netns runtime has bridge, frr, linux"),
         ({"network_mode": "host"}, "node a: network-mode 'host'"),
+        ({"network_mode": "container:z"}, "node a: network-mode 'container:z'; nodes with a network of their own are "),
+        ({"image": "vendor/os:1"}, "node a: the netns runtime cannot stand in for image 'vendor/os:1'; it knows .frr"),
         ({"user": "nobody"}, "node a: the netns runtime has no user yet"),
     ],
 )

@@ -12,7 +12,8 @@ from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, 
 from topologies.runtime.netns import init, names, power
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
 from topologies.runtime.netns.mgmt import mgmt_addresses
-from topologies.runtime.netns.refusals import refuse
+from topologies.runtime.netns.profiles import profile_of
+from topologies.runtime.netns.refusals import left_out, refuse
 from topologies.runtime.syscalls import NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS
 
 LAB_NAMESPACES = NEWPID | NEWNET | NEWNS | NEWUTS | NEWIPC
@@ -107,7 +108,7 @@ def _built(channel: Channel, say: Say) -> Built:
 
 def _recorded(record: LabRecord, built: Built) -> LabRecord:
     """The record of a lab that is up; nodes of kind bridge live in the lab's first process."""
-    lab = replace(record.lab, warnings=record.lab.warnings + built.warnings)
+    lab = replace(record.lab, warnings=(*record.lab.warnings, *left_out(record.lab), *built.warnings))
     born = {here.node: Process(here.pid, here.started) for here in built.nodes}
     mgmt = mgmt_addresses(lab)
     nodes = []
@@ -120,7 +121,7 @@ def _recorded(record: LabRecord, built: Built) -> LabRecord:
                 init=born.get(node.name, record.init),
                 mgmt_ipv4=given.get(4, ""),
                 mgmt_ipv6=given.get(6, ""),
-                profile="host",
+                profile="" if node.kind == "bridge" else profile_of(node).name,
             )
         )
     return replace(record, lab=lab, nodes=tuple(nodes), phases={**record.phases, **built.phases})

@@ -16,6 +16,7 @@ class Here(msgspec.Struct, tag="here", frozen=True, forbid_unknown_fields=True):
     node: str
     pid: int
     started: int
+    warnings: tuple[str, ...] = ()
 
 
 class Progress(msgspec.Struct, tag="progress", frozen=True, forbid_unknown_fields=True):

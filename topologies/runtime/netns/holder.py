@@ -6,19 +6,25 @@ It begins in the node's network with new mount, UTS, IPC and PID namespaces. Whe
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
+
+import msgspec
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Bind, Daemon, File, LabNode
 from topologies.runtime import syscalls
 from topologies.runtime.identity import stat_fields
 from topologies.runtime.netns.channel import Channel, Here, Refused
+from topologies.runtime.netns.profiles import program_of
 from topologies.runtime.netns.root import WORK, Base, assemble, move_in
 from topologies.runtime.syscalls import MS_BIND, MS_REC
 from topologies.waiting import until
@@ -49,7 +55,10 @@ def hold(birth: Birth, channel: Channel) -> NoReturn:
         here = _furnish(birth)
         for daemon in birth.node.daemons:
             _start(birth.node, daemon)
-        channel.say(here)
+        if program := program_of(birth.node):
+            _spawn(birth.node, program, f"{LOGS}/program.log")
+        warnings = tuple(filter(None, [_exec(birth.node, line) for line in birth.node.exec if birth.fresh]))
+        channel.say(msgspec.structs.replace(here, warnings=warnings))
         _idle()
     except Mistake as error:
         channel.say(Refused(str(error), mistake=True))
@@ -161,21 +170,7 @@ def _sockets_folder() -> None:
 
 def _start(node: LabNode, daemon: Daemon) -> None:
     """Start a daemon and wait until it is ready; Fault where it ends or refuses a line of its configuration."""
-    log = f"{LOGS}/{daemon.name}.log"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    files = [
-        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, log, flags, 0o644),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
-    ]
-    environment = ENVIRONMENT | dict(node.env)
-    defaults = (signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ)
-    try:
-        pid = os.posix_spawn(
-            daemon.argv[0], daemon.argv, environment, file_actions=files, setsid=True, setsigdef=defaults
-        )
-    except OSError as error:
-        raise Fault(f"node {node.name}: cannot start {daemon.name}: {daemon.argv[0]}: {error.strerror}") from error
+    pid = _spawn(node, daemon.argv, f"{LOGS}/{daemon.name}.log", daemon.name)
     if daemon.ready:
         until(
             f"{daemon.name} ready on {node.name}",
@@ -185,6 +180,37 @@ def _start(node: LabNode, daemon: Daemon) -> None:
         )
     if refused := refused_lines(_said(daemon)):
         raise Fault(f"node {node.name}: {daemon.name} refused {'; '.join(_place(daemon, *each) for each in refused)}")
+
+
+def _exec(node: LabNode, line: str) -> str:
+    """Run one of a node's exec lines to its end, as containerlab does without a shell; returns what went wrong."""
+    log = f"{LOGS}/exec.log"
+    before = os.path.getsize(log) if os.path.exists(log) else 0
+    try:
+        pid = _spawn(node, shlex.split(line), log)
+    except Fault as error:
+        return f"{error}, for exec {line!r}"
+    _, status = os.waitpid(pid, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        words = Path(log).read_bytes()[before:].decode(errors="replace").strip()[-500:]
+        return f"node {node.name}: exit code {code} from exec {line!r}: {words or 'it printed nothing'}"
+    return ""
+
+
+def _spawn(node: LabNode, argv: Sequence[str], log: str, name: str = "") -> int:
+    """Start a program of the node with its environment and its words in a log; returns its pid."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, flags, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    environment = ENVIRONMENT | dict(node.env)
+    defaults = (signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ)
+    program = shutil.which(argv[0], path=environment["PATH"])
+    if program is None:
+        raise Fault(f"node {node.name}: cannot start {name or 'a program'}: {argv[0]} is not there")
+    return os.posix_spawn(program, tuple(argv), environment, file_actions=files, setsid=True, setsigdef=defaults)
 
 
 def _silence(node: LabNode, daemon: Daemon, pid: int) -> str:
@@ -222,6 +248,9 @@ def _place(daemon: Daemon, number: str, text: str, words: str) -> str:
 
 def _idle() -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with suppress(ChildProcessError):  # those that ended before
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     for number in (signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     os.execvpe(IDLE[0], IDLE, ENVIRONMENT)

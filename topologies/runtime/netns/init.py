@@ -96,6 +96,7 @@ def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
     with _timed(phases, "pins"):
         for space, fd in fds.items():
             pin(space, fd)
+    warnings += [warning for node in nodes for warning in node.warnings]
     return Built(nodes, phases, tuple(dict.fromkeys(warnings)))
 
 

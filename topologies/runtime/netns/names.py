@@ -9,15 +9,16 @@ import os
 from topologies.errors import Mistake
 from topologies.runtime.model import LabRecord
 from topologies.runtime.netns.init import PINS
+from topologies.runtime.netns.wiring import space_of
 
 FOLDER = "/run/netns"
 
 
-def target(record: LabRecord, node: str) -> str:
-    """The lab's own reference to a node's network."""
+def target(record: LabRecord, space: str) -> str:
+    """The lab's own reference to a network, named by its space."""
     if record.init is None:
         return ""
-    return f"/proc/{record.init.pid}/root{PINS}/{node}"
+    return f"/proc/{record.init.pid}/root{PINS}/{space}"
 
 
 def wanted(record: LabRecord) -> tuple[str, ...]:
@@ -36,7 +37,7 @@ def make(record: LabRecord) -> None:
         if os.path.islink(link) and not os.path.exists(link):
             os.unlink(link)  # leads nowhere: left by a lab that did not survive a reboot
         try:
-            os.symlink(target(record, node.name), link)
+            os.symlink(target(record, space_of(node)), link)
         except FileExistsError as error:
             raise Mistake(f"{link} exists already; is there a lab of the same name by another tool?") from error
 

@@ -34,12 +34,12 @@ def act(record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecor
         _signal_all(found, pause=action is Action.PAUSE)
         return record
     if action is Action.KILL:
-        _links(record, node, up=False)
+        _links(record, wires.space_of(wanted), up=False)
     if action in (Action.KILL, Action.RESTART) and found.init is not None:
         identity.end(found.init, record.boot_id)
         found = replace(found, init=None)
     if action is Action.START:
-        _links(record, node, up=True)
+        _links(record, wires.space_of(wanted), up=True)
     if action in (Action.START, Action.RESTART):
         found = replace(found, init=_born(record, wanted))
     record = replace(record, nodes=tuple(found if each.name == node else each for each in record.nodes))
@@ -74,15 +74,15 @@ def _signal_all(found: NodeRecord, *, pause: bool) -> None:
     until(f"all of {found.name} {'stopped' if pause else 'going on'}", missing, within=10, every=0.002)
 
 
-def _links(record: LabRecord, node: str, *, up: bool) -> None:
-    """Take or give back the carrier of all that a node is cabled to, its addresses and routes with it."""
+def _links(record: LabRecord, space: str, *, up: bool) -> None:
+    """Take or give back the carrier of all that a space is cabled to, its addresses and routes with it."""
     wiring = wires.wire(record.lab, mgmt_addresses(record.lab))
-    with Netlink.open(names.target(record, node)) as kernel:
+    with Netlink.open(names.target(record, space)) as kernel:
         if up:
-            kernel.send(wires.raisings(wiring, node))
-            kernel.send([*wires.settings(record.lab, wiring, node, again=True), *wires.rates(wiring, node)])
+            kernel.send(wires.raisings(wiring, space))
+            kernel.send([*wires.settings(record.lab, wiring, space, again=True), *wires.rates(wiring, space)])
         else:
-            kernel.send(wires.lowerings(wiring, node))
+            kernel.send(wires.lowerings(wiring, space))
 
 
 def _born(record: LabRecord, node: LabNode) -> Process:
@@ -105,7 +105,7 @@ def _midwife(record: LabRecord, node: LabNode, channel: Channel) -> NoReturn:
     """Join the lab's mount and PID namespaces; only a child of ours is in the latter, and it has the node born."""
     try:
         assert record.init is not None
-        network = os.open(names.target(record, node.name), os.O_RDONLY | os.O_CLOEXEC)
+        network = os.open(names.target(record, wires.space_of(node)), os.O_RDONLY | os.O_CLOEXEC)
         for name, flag in (("pid", NEWPID), ("mnt", NEWNS)):
             fd = os.open(f"/proc/{record.init.pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC)
             syscalls.setns(fd, flag, f"{name} of lab {record.name}")

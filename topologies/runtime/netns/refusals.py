@@ -1,7 +1,10 @@
 """What the netns runtime cannot honour, refused by name before anything is made."""
 
+from collections.abc import Set
+
 from topologies.errors import Mistake
 from topologies.lab import Dummy, Lab, LabNode, MgmtLink, Veth
+from topologies.runtime.netns.profiles import profile_of
 
 KINDS = ("bridge", "frr", "linux")
 LINKS = (Veth, Dummy, MgmtLink)
@@ -9,9 +12,11 @@ LINKS = (Veth, Dummy, MgmtLink)
 
 def refuse(lab: Lab) -> None:
     """Raise Mistake for the first thing in a lab that cannot be left out without changing what it means."""
+    owners = {node.name for node in lab.nodes if node.kind != "bridge" and node.network_mode in ("", "none")}
     for node in lab.nodes:
-        if lack := _lack(node):
+        if lack := _lack(node, owners):
             raise Mistake(f"node {node.name}: {lack}")
+        profile_of(node)
     for link in lab.links:
         if not isinstance(link, LINKS):
             there = ", ".join(kind.__name__.lower() for kind in LINKS)
@@ -20,16 +25,24 @@ def refuse(lab: Lab) -> None:
         raise Mistake("a link to mgmt-net, but mgmt has skip-when-unused")
 
 
-def _lack(node: LabNode) -> str:
+def left_out(lab: Lab) -> tuple[str, ...]:
+    """What is left out because a lab means the same without it, in words."""
+    healths = [node.name for node in lab.nodes if node.healthcheck]
+    delays = [node.name for node in lab.nodes if node.startup_delay]
+    found = (("healthcheck", healths), ("startup-delay", delays))
+    return tuple(f"the netns runtime leaves out {what} of {', '.join(names)}" for what, names in found if names)
+
+
+def _lack(node: LabNode, owners: Set[str]) -> str:
     if node.kind not in KINDS:
         return f"kind {node.kind!r}; the netns runtime has {', '.join(KINDS)}"
-    if node.network_mode not in ("", "none"):
-        return f"network-mode {node.network_mode!r}; the netns runtime has none and the management network"
+    shared = node.network_mode.removeprefix("container:")
+    if node.network_mode not in ("", "none") and shared == node.network_mode:
+        return f"network-mode {node.network_mode!r}; the netns runtime has none and container:NODE"
+    if shared != node.network_mode and shared not in owners:
+        return f"network-mode {node.network_mode!r}; nodes with a network of their own are {', '.join(sorted(owners))}"
     unknown = {
         "ports": node.ports,
-        "exec": node.exec,
-        "cmd": node.cmd,
-        "entrypoint": node.entrypoint,
         "startup-config": node.startup_config,
         "stages": (*node.waits, *node.stage_execs),
         "user": node.user,
