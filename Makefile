@@ -16,7 +16,7 @@ setup: ## Install what is needed: packages, and closlab in .venv
 	@.ci/setup
 
 lab-up: setup ## Bring a fabric up (LAB=file RUNTIME=netns|containerlab) and check it
-	@if $(CLOSLAB) show $(NAME) >/dev/null 2>&1; then \
+	@if $(CLOSLAB) show $(NAME) --json 2>/dev/null | grep -q '^    "status": "running"'; then \
 		echo "lab $(NAME) is up already; make lab-check looks at it, make lab-down takes it down"; \
 	else \
 		$(CLOSLAB) up $(LAB) --runtime $(RUNTIME); \
