@@ -52,7 +52,7 @@ def bring_up(
                 record = _converged(record, source.plan, within, say)
                 report, seconds = timed(lambda: verdict(record, source.plan))
                 record = replace(record, phases={**record.phases, "check": seconds})
-                at.write(record)
+                deploy.remember(record, at=at)
         except Fault as error:
             undo.pop_all()
             left = f"lab {record.name} is left up to be looked at; `closlab down {record.name}` removes it"

@@ -155,6 +155,14 @@ def down(name: str, *, at: store.Store | None = None) -> bool:
     return True
 
 
+def remember(record: LabRecord, *, at: store.Store | None = None) -> None:
+    """Put what was learnt of a running lab into its record; nothing where it was taken down, or replaced, meanwhile."""
+    at = at or store.here()
+    with at.claim(record.name, "up"):
+        if at.exists(record.name) and at.read(record.name).id == record.id:
+            at.write(record)
+
+
 def act(name: str, node: str, action: Action, *, at: store.Store | None = None) -> LabRecord:
     """Do one thing to one node of a lab; raises Mistake where the lab has no such node."""
     at = at or store.here()

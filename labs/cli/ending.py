@@ -40,7 +40,7 @@ def show_ending(done: Brought, *, as_json: bool) -> None:
         screen.result(f"{name:<{width}}  {value}")
     show_differences(done.report)
     screen.result("")
-    screen.result(closing(done))
+    screen.verdict(closing(done), good=done.fine)
     for line in ways_in(record):
         screen.result(f"  {line}")
 
@@ -128,7 +128,7 @@ def show_check(record: LabRecord, report: "CheckReport", *, as_json: bool) -> No
     verdict = counted(len(report.differences), "difference") if report.differences else "no difference"
     for name, value in proofs(report):
         screen.result(f"{name:<6}  {value}")
-    screen.result(f"{record.name}: {verdict}")
+    screen.verdict(f"{record.name}: {verdict}", good=report.fine)
 
 
 def show_differences(report: "CheckReport | None") -> None:

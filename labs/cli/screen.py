@@ -1,5 +1,6 @@
 """What the user sees: tables and JSON on stdout, progress and remarks on stderr."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,12 @@ def result(text: str) -> None:
         print(text)
     except BrokenPipeError as error:
         raise Stopped(signal.SIGPIPE) from error
+
+
+def verdict(text: str, *, good: bool) -> None:
+    """The result that counts: green or red on a terminal."""
+    colour = "\033[32m" if good else "\033[31m"
+    result(f"{colour}{text}\033[0m" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text)
 
 
 def document(content: Mapping[str, object]) -> None:

@@ -96,6 +96,20 @@ def test_a_down_that_fails_keeps_the_record(at: Store, fake: Fake) -> None:
     assert at.exists("small")
 
 
+def test_what_is_learnt_of_a_lab_does_not_bring_it_back(at: Store, fake: Fake) -> None:
+    """It was taken down meanwhile, and perhaps another one of its name is up."""
+    old = deploy.up(SOURCE, "fake", say=silent, at=at)
+    deploy.remember(replace(old, phases={"converge": 1.0}), at=at)
+    assert at.read("small").phases == {"converge": 1.0}
+    deploy.down("small", at=at)
+
+    deploy.remember(old, at=at)
+    assert not at.exists("small")
+    new = deploy.up(SOURCE, "fake", say=silent, at=at)
+    deploy.remember(old, at=at)
+    assert at.read("small") == new
+
+
 def test_after_a_reboot_a_lab_is_broken_and_its_nodes_dead(at: Store, fake: Fake) -> None:
     """The record names another boot of the machine."""
     record = replace(deploy.up(SOURCE, "fake", say=silent, at=at), boot_id="before")
