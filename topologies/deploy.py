@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from topologies.errors import Fault, Mistake
+from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.model import Fabric
 from topologies.plan import Plan
@@ -122,7 +122,7 @@ def up(source: Source, runtime_name: str, *, say: Say, at: store.Store | None = 
     name = source.lab.name
     with at.claim(name, "up"):
         _refuse_second(at, name)
-        latest = _new_record(source, runtime_name)
+        begun = latest = _new_record(source, runtime_name)
 
         def note(record: LabRecord) -> None:
             nonlocal latest
@@ -130,9 +130,9 @@ def up(source: Source, runtime_name: str, *, say: Say, at: store.Store | None = 
             at.write(record)
 
         with ExitStack() as undo:
-            undo.callback(lambda: _undo(at, runtime, latest))
-            note(latest)
-            done = replace(runtime.up(latest, note=note, say=say), status=Status.RUNNING)
+            undo.push(lambda _, error, __: _undo(at, runtime, latest, error, made=latest is not begun))
+            at.write(begun)
+            done = replace(runtime.up(begun, note=note, say=say), status=Status.RUNNING)
             note(done)
             undo.pop_all()
         return done
@@ -217,11 +217,17 @@ def _new_record(source: Source, runtime_name: str) -> LabRecord:
     )
 
 
-def _undo(at: store.Store, runtime: Runtime, record: LabRecord) -> None:
-    """Take down what a failed `up` left. Raises Fault, and keeps the record as broken, where that fails as well."""
+def _undo(at: store.Store, runtime: Runtime, record: LabRecord, error: BaseException | None, *, made: bool) -> None:
+    """Forget a lab that failed to come up, and take it down first, where its runtime noted that it made anything.
+
+    Raises Fault, and keeps the record as broken, where that fails as well.
+    """
     try:
-        runtime.down(record)
-    except Fault as error:
+        if made:
+            runtime.down(record)
+    except Fault as second:
         at.write(replace(record, status=Status.BROKEN))
-        raise Fault(f"could not clean up after that: {error}; `closlab down {record.name}` tries again") from error
+        first = str(error) if isinstance(error, ClosError) else type(error).__name__
+        again = f"`closlab down {record.name}` tries again"
+        raise Fault(f"{first}\nand what was made could not be removed: {second}\n{again}") from error
     at.remove(record.name)

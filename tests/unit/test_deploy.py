@@ -56,11 +56,20 @@ def test_an_up_that_cannot_be_undone_is_kept_as_broken(at: Store, fake: Fake) ->
     """The record stays, so that `down` can try again, and it says so."""
     fake.fails = {"links": Fault("first"), "down": Fault("second")}
 
-    with pytest.raises(Fault, match=r"could not clean up .* second; `closlab down small`"):
+    with pytest.raises(Fault, match=r"first\nand what was made could not be removed: second\n`closlab down small`"):
         deploy.up(SOURCE, "fake", say=silent, at=at)
     assert at.read("small").status is Status.BROKEN
     fake.fails.clear()
     assert deploy.down("small", at=at)
+    assert list(at.root.iterdir()) == []
+
+
+def test_a_runtime_that_made_nothing_is_not_asked_to_remove_it(at: Store, fake: Fake) -> None:
+    """It may be missing as a whole: then `down` would fail as `up` did, and leave a record that nobody can remove."""
+    fake.fails = {"start": Mistake("no engine"), "down": Fault("no engine")}
+
+    with pytest.raises(Mistake, match="no engine"):
+        deploy.up(SOURCE, "fake", say=silent, at=at)
     assert list(at.root.iterdir()) == []
 
 

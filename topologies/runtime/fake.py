@@ -18,7 +18,7 @@ MOVES: dict[Action, Life] = {
 
 @dataclass(slots=True)
 class Fake:
-    """Labs by id, in memory. `fails` maps a phase of `up`, or "down", to what is raised there."""
+    """Labs by id, in memory. `fails` maps "start", a phase of `up`, or "down" to what is raised there."""
 
     name: str = "fake"
     labs: dict[str, dict[str, Life]] = field(default_factory=dict)
@@ -26,6 +26,8 @@ class Fake:
 
     def up(self, record: LabRecord, *, note: Note, say: Say) -> LabRecord:
         """Pass through the phases; what fails leaves the lab half-made, as a killed `up` would."""
+        if "start" in self.fails:
+            raise self.fails["start"]
         lab = self.labs[record.id] = {}
         nodes = record.lab.nodes
         record = replace(record, nodes=tuple(NodeRecord(node.name, record.lab.long_name(node.name)) for node in nodes))
