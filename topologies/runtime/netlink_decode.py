@@ -4,6 +4,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 _HEADER = struct.Struct("=IHHII")
@@ -149,6 +150,12 @@ def _gateway(found: dict[int, memoryview]) -> str:
     return _address(data[2:]) if (data := found.get(18)) is not None else ""  # RTA_VIA starts with its family
 
 
+@lru_cache(maxsize=4096)
+def _several(data: bytes) -> tuple[Hop, ...]:
+    """The next hops of a route. Most routes of a node share theirs byte for byte, so each set is read once."""
+    return tuple(_hops(memoryview(data)))
+
+
 def _hops(data: memoryview) -> Iterator[Hop]:
     at = 0
     while at + 8 <= len(data):
@@ -167,7 +174,7 @@ def route(body: memoryview) -> KernelRoute:
     data = found.get(1)
     address = _address(data) if data is not None else "0.0.0.0" if family == socket.AF_INET else "::"
     if (several := found.get(9)) is not None:
-        hops = tuple(_hops(several))
+        hops = _several(bytes(several))
     elif (data := found.get(4)) is not None:
         index = _U32.unpack_from(data)[0]
         hops = (Hop(_gateway(found), index, bool(flags & _DEAD), bool(flags & _LINKDOWN)),)
