@@ -1,0 +1,60 @@
+"""`python -m tests.bench`: measure, and write the figures as JSON, tables and a plot."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.bench import engine, munet, report
+from tests.bench.machine import described
+from tests.bench.ours import ROOT, Bench
+from tests.bench.suites import CONTAINERLAB, MUNET, PEERS, jobs, measure
+
+SUITES = ("up", "variants", "growth")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the command line asks for; returns the exit code."""
+    asked = _asked(argv)
+    suites = SUITES if asked.suite == "all" else () if asked.suite == "report" else (asked.suite,)
+    wanted = [job for suite in suites for job in jobs(suite, asked.cases, asked.peers)]
+    peers = {peer for job in wanted for peer, _ in job.turns}
+    with ExitStack() as stack:
+        env, versions = dict[str, str](), dict[str, str]()
+        if CONTAINERLAB in peers:
+            env |= stack.enter_context(engine.engine())
+            versions |= engine.versions(env)
+        if MUNET in peers:
+            munet.install()
+            versions["munet"] = munet.VERSION
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="closlab-bench.", dir="/tmp")))
+        bench = Bench(folder, asked.prefix, env)
+        measure(wanted, asked.runs, bench, described(versions), asked.output, keep=asked.keep, tell=_tell)
+    report.write(asked.output)
+    return 0
+
+
+def _asked(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("suite", nargs="?", default="all", choices=("all", "report", *SUITES))
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--cases", type=_names, default=(), help="such as 2x4,4x16; else those of the suite")
+    parser.add_argument("--peers", type=_names, default=tuple(PEERS), help=", ".join(PEERS))
+    parser.add_argument("--keep", action="store_true", help="leave results that are there already, go on with the rest")
+    parser.add_argument("--prefix", default="bench", help="what names of labs begin with")
+    parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "performance")
+    return parser.parse_args(argv)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

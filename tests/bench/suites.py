@@ -1,0 +1,92 @@
+"""What is measured, in which order. Peers take turns, so that a change of the machine meets them alike."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from tests.bench import results
+from tests.bench.cases import PLAIN, VARIANTS, Case, case
+from tests.bench.measure import Machine, Results, Run, Series
+from tests.bench.munet import Munet
+from tests.bench.ours import Bench, Closlab
+
+SIZES = ("2x4", "4x16", "8x32")
+GROWTH = ("2x4", "4x16", "8x32", "8x64", "8x128", "8x192")
+NETNS, CONTAINERLAB, MUNET = "closlab", "containerlab", "munet"
+
+
+class Peer(Protocol):
+    """Something that can be measured."""
+
+    def run(self, bench: Bench, case: Case, variant: str) -> Run:
+        """Bring a fabric up, take it down; a run that failed says why instead."""
+
+
+PEERS: Mapping[str, Callable[[], Peer]] = {
+    NETNS: lambda: Closlab("netns"),
+    CONTAINERLAB: lambda: Closlab("containerlab"),
+    MUNET: Munet,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One case to measure: who takes part, in which variants."""
+
+    suite: str
+    case: Case
+    turns: tuple[tuple[str, str], ...]  # (peer, variant)
+
+
+def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:
+    """The jobs of a suite. `cases` empty: the suite's own. Pure."""
+    if suite == "up":
+        return [Job(suite, case(name), tuple((peer, PLAIN) for peer in peers)) for name in cases or SIZES]
+    if suite == "variants":
+        turns = tuple((peer, each) for each in VARIANTS for peer in peers if peer != MUNET)
+        return [Job(suite, case(name), turns) for name in cases or SIZES[:2]]
+    return [Job(suite, case(name), ((NETNS, PLAIN),)) for name in cases or GROWTH]
+
+
+def measure(
+    wanted: Iterable[Job],
+    runs: int,
+    bench: Bench,
+    machine: Machine,
+    folder: Path,
+    *,
+    keep: bool,
+    tell: Callable[[str], None],
+) -> None:
+    """Measure all jobs and write each as soon as it is done; `keep`: what is there with as many runs is left."""
+    for job in wanted:
+        there = results.path(folder, job.suite, job.case.name)
+        if keep and there.exists() and _enough(results.read(there), job, runs):
+            tell(f"{job.suite} {job.case.name}: there already")
+            continue
+        taken: dict[tuple[str, str], list[Run]] = {turn: [] for turn in job.turns}
+        for number in range(runs):
+            for peer, variant in job.turns:
+                run = PEERS[peer]().run(bench, job.case, variant)
+                taken[peer, variant].append(run)
+                tell(line(job, peer, variant, number, run))
+        series = tuple(
+            Series(job.case.name, variant, peer, job.case.nodes, job.case.links, tuple(each))
+            for (peer, variant), each in taken.items()
+        )
+        results.save(folder, Results(job.suite, job.case.name, results.now(), machine, series))
+
+
+def line(job: Job, peer: str, variant: str, number: int, run: Run) -> str:
+    """One run in a line. Pure."""
+    head = f"{job.suite} {job.case.name} {peer} {variant} #{number + 1}"
+    if run.failed:
+        return f"{head}: failed: {run.failed}"
+    phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in run.phases.items())
+    return f"{head}: up {run.up:.2f} s ({phases}), down {run.down:.2f} s, {run.cpu:.1f} CPU s, busy {run.busy:.0%}"
+
+
+def _enough(found: Results, job: Job, runs: int) -> bool:
+    series = [found.of(*turn) for turn in job.turns]
+    return all(each is not None and len(each.good) >= runs for each in series)
