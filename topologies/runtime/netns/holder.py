@@ -21,7 +21,7 @@ import msgspec
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Bind, Daemon, File, LabNode
-from topologies.runtime import syscalls
+from topologies.runtime import syscalls, vty
 from topologies.runtime.identity import stat_fields
 from topologies.runtime.netns.channel import Channel, Here, Refused
 from topologies.runtime.netns.profiles import program_of
@@ -55,6 +55,8 @@ def hold(birth: Birth, channel: Channel) -> NoReturn:
         here = _furnish(birth)
         for daemon in birth.node.daemons:
             _start(birth.node, daemon)
+        for daemon in birth.node.daemons:
+            _examine(birth.node, daemon)
         if program := program_of(birth.node):
             _spawn(birth.node, program, f"{LOGS}/program.log")
         warnings = tuple(filter(None, [_exec(birth.node, line) for line in birth.node.exec if birth.fresh]))
@@ -169,7 +171,7 @@ def _sockets_folder() -> None:
 
 
 def _start(node: LabNode, daemon: Daemon) -> None:
-    """Start a daemon and wait until it is ready; Fault where it ends or refuses a line of its configuration."""
+    """Start a daemon and wait until it is ready; Fault where it ends instead."""
     pid = _spawn(node, daemon.argv, f"{LOGS}/{daemon.name}.log", daemon.name)
     if daemon.ready:
         until(
@@ -178,6 +180,18 @@ def _start(node: LabNode, daemon: Daemon) -> None:
             within=START_SECONDS,
             every=0.005,
         )
+
+
+def _examine(node: LabNode, daemon: Daemon) -> None:
+    """Fault where a daemon refused a line of its configuration.
+
+    FRR listens before it has read its configuration, but answers only afterwards: so it is asked something first.
+    """
+    path = f"{os.path.dirname(daemon.ready)}/{daemon.name}.vty"
+    if os.path.exists(path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.connect(path)
+            vty.ask(sock, ["enable"], who=f"node {node.name}: {daemon.name}", timeout=START_SECONDS)
     if refused := refused_lines(_said(daemon)):
         raise Fault(f"node {node.name}: {daemon.name} refused {'; '.join(_place(daemon, *each) for each in refused)}")
 
