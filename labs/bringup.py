@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,11 +11,13 @@ from topologies.errors import Fault
 from topologies.plan import Plan
 from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
+from topologies.waiting import until
 
 if TYPE_CHECKING:
     from telemetry.check import CheckReport
 
 T = TypeVar("T")
+SETTLING = 30.0  # seconds that a lab without a plan may take until its sessions are up
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,24 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) -> LabRecord:
-    """Wait until every planned route and session is there; a lab without a plan has nothing to wait for."""
+    """Wait until every planned route and session is there; without a plan, until a check finds nothing wrong."""
     if plan is None:
-        return record
-    from telemetry.converge import converge
+        _, seconds = timed(lambda: _settled(record, within))
+    else:
+        from telemetry.converge import converge
 
-    _, seconds = timed(lambda: converge(record, plan, within=within, say=say))
+        _, seconds = timed(lambda: converge(record, plan, within=within, say=say))
     return replace(record, phases={**record.phases, "converge": seconds})
+
+
+def _settled(record: LabRecord, within: float) -> None:
+    """Wait until nothing is wrong that needs no plan to be seen.
+
+    What is still wrong then is the check's to report: the lab may be meant so, and without a plan nobody can tell.
+    """
+    with suppress(Fault):
+        until(
+            f"lab {record.name} settled",
+            lambda: "; ".join(str(each) for each in verdict(record, None).differences[:1]),
+            within=min(within, SETTLING),
+        )

@@ -149,5 +149,6 @@ def closing(done: Brought) -> str:
     if done.report is None:
         return f"Lab {done.record.name} is up {within}; not checked."
     if not done.fine:
-        return f"Lab {done.record.name} is up {within}, and differs from its plan: see above."
+        wrong = "differs from its plan" if done.plan else "not all is well"
+        return f"Lab {done.record.name} is up {within}, but {wrong}: see above."
     return f"Lab {done.record.name} is up {within}, {'converged and checked' if done.plan else 'checked'}."

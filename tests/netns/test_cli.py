@@ -202,6 +202,19 @@ def test_an_unknown_node_or_interface_is_answered_with_those_there_are(closlab: 
     assert "no interface 'eth9'; there are" in interface.stderr
 
 
+def test_a_containerlab_file_with_its_own_configurations_runs_as_it_stands(closlab: Closlab) -> None:
+    """It has no plan; up ends when every session that its files configure is Established."""
+    file = ROOT / "topologies" / "fabrics" / "clos-2x4.clab.yml"
+
+    answer = closlab.answer("up", str(file), "--name", "tcli-clos")
+    down = closlab("down", "tcli-clos")
+
+    assert answer["lab"]["planned"] is False
+    assert answer["check"]["differences"] == []
+    assert answer["check"]["counts"]["sessions"] == 16
+    assert down.returncode == 0
+
+
 def test_an_interrupted_up_leaves_nothing(closlab: Closlab) -> None:
     """Ctrl-C as soon as the record is on disk: exit code 130, no record, no process of the lab."""
     process = closlab.start("up", "large.yml")

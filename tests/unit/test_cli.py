@@ -212,6 +212,18 @@ def test_a_fault_is_exit_code_three_and_leaves_nothing(
     assert store.here().names() == ()
 
 
+def test_a_lab_that_does_not_converge_is_left_up_to_be_looked_at(
+    fabric: Callable[[str], str], fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The fake's nodes cannot be asked for their routes."""
+    code = run("up", fabric("one"), "--runtime", "fake")
+
+    assert code == 3
+    assert "`closlab down one` removes it" in capsys.readouterr().err
+    assert store.here().names() == ("one",)
+    assert len(fake.labs) == 1
+
+
 @pytest.mark.parametrize(("signum", "code"), [(2, 130), (15, 143), (1, 129)])
 def test_an_interrupt_takes_the_half_made_lab_down(
     fabric: Callable[[str], str], fake: Fake, signum: int, code: int
