@@ -289,10 +289,14 @@ def test_a_daemon_that_will_not_run_fails_the_lab_and_leaves_nothing(
     conf: str, argv: tuple[str, ...], words: list[str]
 ) -> None:
     """The Fault names the node, the daemon, the line and its own words, and the half-made lab is gone."""
-    before, noted = Machine.now(), []
+    before, noted = Machine.now(), list[LabRecord]()
 
-    with pytest.raises(Fault) as caught:
-        Netns().up(record_of(router(f"{NAME}bad", conf, argv)), note=noted.append, say=nothing)
+    try:
+        with pytest.raises(Fault) as caught:
+            Netns().up(record_of(router(f"{NAME}bad", conf, argv)), note=noted.append, say=nothing)
+    except pytest.fail.Exception:
+        Netns().down(noted[-1])  # it came up, which it must not: the test fails, and leaves nothing either
+        raise
 
     assert not [word for word in words if word not in str(caught.value)]
     assert before.left(noted[-1]) == set()
