@@ -6,10 +6,12 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labs.clab.inspecting import shown
 from labs.clab.labs import one_record
 from labs.cli import screen
 from topologies.errors import EXIT_FINE, Mistake
-from topologies.lab import Lab, LabNode
+from topologies.files.clab.outputs import Shown, container_labels
+from topologies.lab import LabNode
 from topologies.process import Finished
 from topologies.runtime.door import open_door
 
@@ -27,7 +29,7 @@ def execute(asked: Namespace) -> int:
     """Run every command in every node that is meant. Its exit code is 0 whatever theirs are, as the real program's."""
     commands = [split(command) for command in asked.cmd]
     record = one_record(asked)
-    nodes = filtered(record.lab, asked.label, [name for name in asked.node_filter.split(",") if name])
+    nodes = filtered(shown(record), asked.label, [name for name in asked.node_filter.split(",") if name])
     answers = [
         Answer(record.lab.long_name(node.name), open_door(record, node.name).run(argv, check=False), tuple(argv))
         for node in nodes
@@ -52,29 +54,17 @@ def split(command: str) -> list[str]:
     return words
 
 
-def filtered(lab: Lab, labels: Sequence[str], names: Sequence[str]) -> list[LabNode]:
+def filtered(lab: Shown, labels: Sequence[str], names: Sequence[str]) -> list[LabNode]:
     """The nodes with all these labels (KEY=VALUE; containerlab's own among them) and one of these names, if any."""
-    known = {node.name for node in lab.nodes}
+    known = {node.name for node in lab.lab.nodes}
     if strangers := [name for name in names if name not in known]:
         raise Mistake(f"--node-filter: no node {', '.join(strangers)}; there are {', '.join(sorted(known))}")
     wanted = dict(label.partition("=")[::2] for label in labels)
     return [
         node
-        for node in lab.nodes
-        if (not names or node.name in names) and wanted.items() <= containerlab_labels(lab, node).items()
+        for node in lab.lab.nodes
+        if (not names or node.name in names) and wanted.items() <= container_labels(lab, node).items()
     ]
-
-
-def containerlab_labels(lab: Lab, node: LabNode) -> dict[str, str]:
-    """A node's own labels and those that containerlab puts on every container."""
-    return dict(node.labels) | {
-        "containerlab": lab.name,
-        "clab-node-name": node.name,
-        "clab-node-longname": lab.long_name(node.name),
-        "clab-node-kind": node.kind,
-        "clab-node-group": node.group,
-        "clab-topo-file": lab.file,
-    }
 
 
 def as_json(answers: Sequence[Answer]) -> dict[str, list[dict[str, object]]]:

@@ -4,14 +4,12 @@ import pytest
 
 from labs.clab.running import Answer, as_json, as_text, filtered, split
 from topologies.errors import Mistake
+from topologies.files.clab.outputs import Shown
 from topologies.lab import Lab, LabNode
 from topologies.process import Finished
 
-LAB = Lab(
-    "l",
-    (LabNode(name="n1", labels=(("tier", "1"),)), LabNode(name="n2", kind="frr"), LabNode(name="n3")),
-    (),
-)
+NODES = (LabNode(name="n1", labels=(("tier", "1"),)), LabNode(name="n2", kind="frr"), LabNode(name="n3"))
+LAB = Shown(lab=Lab("l", NODES, ()), nodes=(), lives={}, lab_dir="/clab-l", owner="root", uptime=0)
 
 
 def answer(node: str, stdout: str, code: int = 0, stderr: str = "") -> Answer:
