@@ -48,6 +48,8 @@ class Tracer:
         nodes = [node]
         came_in = 0
         while node != last and len(hops) < MOST_HOPS:
+            if node not in self._kernels:
+                return Path(tuple(hops), tuple(nodes), f"{node} does not run")
             try:
                 route = self._kernels[node].route_of(flow.target, flow.source, flow.ports, came_in)
             except Fault as error:

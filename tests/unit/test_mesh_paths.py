@@ -75,6 +75,13 @@ def test_an_interface_that_leads_nowhere_ends_the_path() -> None:
     assert path.end == "leaf1:? leads nowhere that answers"
 
 
+def test_a_dead_node_ends_the_path() -> None:
+    """What does not run forwards nothing."""
+    path, _ = traced(leaf1="eth1")
+
+    assert path.end == "spine1 does not run"
+
+
 def test_a_loop_is_a_loop() -> None:
     """Two nodes that send a flow to each other are not followed for ever."""
     path, _ = traced(leaf1="eth1", spine1="eth1")
