@@ -57,6 +57,8 @@ def bring_up(
                 deploy.remember(record, at=at)
         except Fault as error:
             undo.pop_all()
+            if not at.exists(record.name):
+                raise Fault(f"lab {record.name} was taken down by somebody else before it had converged") from error
             left = f"lab {record.name} is left up to be looked at; `closlab down {record.name}` removes it"
             raise Fault(f"{error}\n{left}") from error
         undo.pop_all()
