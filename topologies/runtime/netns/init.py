@@ -10,13 +10,14 @@ import selectors
 import signal
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab, LabNode
+from topologies.model import TIERS
 from topologies.runtime import syscalls
 from topologies.runtime.netlink import Netlink
 from topologies.runtime.netns import wiring as wires
@@ -177,12 +178,12 @@ def hosts(lab: Lab, mgmt: MgmtAddresses) -> str:
 
 
 def _births(lab: Lab, base: Base, names: str, fds: dict[str, int], channel: Channel) -> tuple[Here, ...]:
-    """Have all nodes born, a few at a time, in the lab's order; raises what the first one to fail said."""
-    waiting = [node for node in lab.nodes if node.kind != "bridge"]
+    """Have all nodes born, a few at a time, tier by tier; raises what the first one to fail said."""
+    waiting = by_tier(node for node in lab.nodes if node.kind != "bridge")
     total, born = len(waiting), list[Here]()
     with selectors.DefaultSelector() as busy:
         while waiting or busy.get_map():
-            while waiting and len(busy.get_map()) < AT_ONCE:
+            while waiting and may_start(waiting[0], [key.data[0] for key in busy.get_map().values()]):
                 node = waiting.pop(0)
                 heard = bear(Birth(node, base, names), fds[wires.space_of(node)])
                 busy.register(heard, selectors.EVENT_READ, (node, heard))
@@ -193,6 +194,19 @@ def _births(lab: Lab, base: Base, names: str, fds: dict[str, int], channel: Chan
                 heard.close()
                 channel.say(Progress("daemons", len(born), total))
     return tuple(born)
+
+
+def by_tier(nodes: Iterable[LabNode]) -> list[LabNode]:
+    """Nodes in the lab's order, but those of higher tiers first. Pure."""
+    return sorted(nodes, key=lambda node: TIERS.index(node.role) if node.role else -1, reverse=True)
+
+
+def may_start(node: LabNode, busy: Collection[LabNode]) -> bool:
+    """Whether a node may begin beside those that are being born. Pure.
+
+    A tier waits for the one above it: sessions are opened from below, and FRR tries again a refused one after a second.
+    """
+    return len(busy) < AT_ONCE and all(other.role == node.role for other in busy)
 
 
 def bear(birth: Birth, netns: int) -> Channel:
