@@ -124,6 +124,7 @@ class Daemon:
     argv: tuple[str, ...]
     ready: str = ""
     config: str = ""  # the file it reads, named when the daemon refuses a line of it
+    optional: bool = False  # left out where the node has no such program, as of an older version
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from topologies.lab import Dummy, End, HostLink, Lab, LabNode, Mgmt, Route, Veth
 from topologies.runtime import vty
 from topologies.runtime.identity import stat_fields
 from topologies.runtime.netns import wiring as wires
-from topologies.runtime.netns.holder import refused_lines
 from topologies.runtime.netns.mgmt import mgmt_addresses
 from topologies.runtime.netns.refusals import refuse
 from topologies.runtime.netns.root import shown_mounts, without_others
@@ -113,7 +112,6 @@ def test_ports_are_put_under_their_bridge() -> None:
         ({"network_mode": "host"}, "node a: network-mode 'host'"),
         ({"network_mode": "container:z"}, "node a: network-mode 'container:z'; nodes with a network of their own are "),
         ({"image": "vendor/os:1"}, "node a: the netns runtime cannot stand in for image 'vendor/os:1'; it knows .frr"),
-        ({"user": "nobody"}, "node a: the netns runtime has no user yet"),
     ],
 )
 def test_what_the_runtime_lacks_is_refused_by_name(change: dict[str, str], words: str) -> None:
@@ -165,7 +163,7 @@ def test_refused_lines_are_found_in_a_daemons_log() -> None:
         "2026/01/01 00:00:00 BGP: [SHWNK-NWT5S][EC 100663304] No such command on config line 4:  nonsense here\n"
     )
 
-    assert refused_lines(log) == (("4", "nonsense here", "No such command"),)
+    assert vty.refused_lines(log) == (("4", "nonsense here", "No such command"),)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ A command goes out with a zero byte at its end. The answer is text, then three z
 (0 success, 1 warning, others refused; lib/command.h of FRR).
 """
 
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from topologies.errors import Fault
 
 SUCCESS, WARNING = 0, 1
+REFUSED_LINE = re.compile(r"(?:\[[^]]*\]\s*)*([^\]:]+?) on config line (\d+): ?(.*)")
 _END = b"\0\0\0"
 
 
@@ -60,3 +62,9 @@ def _say(sock: socket.socket, command: str, deadline: float, who: str) -> Answer
     except OSError as error:
         raise Fault(f"{who} could not be asked {command!r}: {error.strerror}") from error
     return answer(bytes(heard)) or said
+
+
+def refused_lines(log: str) -> tuple[tuple[str, str, str], ...]:
+    """The lines of a configuration that an FRR daemon refused: line number, text, FRR's words."""
+    found = (REFUSED_LINE.search(line) for line in log.splitlines())
+    return tuple(dict.fromkeys((hit[2], hit[3].strip(), hit[1].strip()) for hit in found if hit))

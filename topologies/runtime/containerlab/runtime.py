@@ -21,13 +21,12 @@ from topologies import process
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup
 from topologies.lab import Daemon, LabNode
-from topologies.runtime import identity, store
+from topologies.runtime import identity, store, vty
 from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
-from topologies.runtime.netns.holder import refused_lines
 from topologies.waiting import until
 
 CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
@@ -230,7 +229,7 @@ def wait_for_daemons(record: LabRecord, node: LabNode) -> None:
     door = open_door(record, node.name)
     until(f"daemons of {node.name} answer", partial(silent, door.pid, node), within=DAEMONS_WITHIN)
     for daemon in node.daemons:
-        if refused := refused_lines(said(door, daemon)):
+        if refused := vty.refused_lines(said(door, daemon)):
             lines = "; ".join(f"{daemon.config}:{number}: {words}: {text}" for number, text, words in refused)
             raise Fault(f"node {node.name}: {daemon.name} refused {lines}")
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from topologies.errors import Fault, Mistake
+from topologies.lab import Lab
 from topologies.runtime import identity, syscalls
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Process, Say
 from topologies.runtime.netns import init, names, power
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
 from topologies.runtime.netns.mgmt import mgmt_addresses
-from topologies.runtime.netns.profiles import profile_of
+from topologies.runtime.netns.profiles import profile_of, with_folder
 from topologies.runtime.netns.refusals import left_out, refuse
 from topologies.runtime.syscalls import NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS
 
@@ -27,6 +28,7 @@ class Netns:
 
     def up(self, record: LabRecord, *, note: Note, say: Say) -> LabRecord:
         """Bring `record.lab` up; daemons are started and ready when it returns, routes need not be there yet."""
+        record = replace(record, lab=with_folders(record.lab))
         refuse(record.lab)
         mgmt_addresses(record.lab)  # what is wrong with the management network is said before anything is made
         rootless = os.geteuid() != 0
@@ -66,6 +68,12 @@ class Netns:
     def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
         """Do one thing to one node; returns the record as it is afterwards."""
         return power.act(record, node, action, note=note)
+
+
+def with_folders(lab: Lab) -> Lab:
+    """A lab whose images name folders by their paths, so that it can be looked after from anywhere."""
+    rootfs = Path(os.environ.get("CLOSLAB_ROOTFS", ".cache/rootfs")).absolute()
+    return replace(lab, nodes=tuple(replace(node, image=with_folder(node.image, rootfs)) for node in lab.nodes))
 
 
 def _life(init: Process | None, record: LabRecord) -> Life:

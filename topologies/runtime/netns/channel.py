@@ -19,6 +19,20 @@ class Here(msgspec.Struct, tag="here", frozen=True, forbid_unknown_fields=True):
     warnings: tuple[str, ...] = ()
 
 
+class Begin(msgspec.Struct, tag="begin", frozen=True, forbid_unknown_fields=True):
+    """To a node's first process: do what belongs to a stage; `awaited`: somebody cannot go on without it."""
+
+    stage: str
+    awaited: bool = False
+
+
+class Ended(msgspec.Struct, tag="ended", frozen=True, forbid_unknown_fields=True):
+    """A node's first process is through with a stage; what went wrong but stops nothing."""
+
+    stage: str
+    warnings: tuple[str, ...] = ()
+
+
 class Progress(msgspec.Struct, tag="progress", frozen=True, forbid_unknown_fields=True):
     """How far a phase is."""
 
@@ -42,7 +56,7 @@ class Refused(msgspec.Struct, tag="refused", frozen=True, forbid_unknown_fields=
     mistake: bool = False
 
 
-Message: TypeAlias = Go | Here | Progress | Built | Refused
+Message: TypeAlias = Go | Here | Begin | Ended | Progress | Built | Refused
 
 
 class Channel:

@@ -6,31 +6,30 @@ links are made before any node's processes are, because the networks exist witho
 """
 
 import os
-import selectors
 import signal
 import time
 import traceback
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from topologies.errors import ClosError, Fault, Mistake
-from topologies.lab import Lab, LabNode
-from topologies.model import TIERS
+from topologies.lab import Lab
 from topologies.runtime import syscalls
 from topologies.runtime.netlink import Netlink
+from topologies.runtime.netns import stages
 from topologies.runtime.netns import wiring as wires
-from topologies.runtime.netns.channel import Built, Channel, Go, Here, Message, Progress, Refused
-from topologies.runtime.netns.holder import ENVIRONMENT, IDLE, Birth, hold
+from topologies.runtime.netns.births import Births
+from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
+from topologies.runtime.netns.holder import IDLE
 from topologies.runtime.netns.mgmt import MgmtAddresses, mgmt_addresses
+from topologies.runtime.netns.programs import ENVIRONMENT
 from topologies.runtime.netns.root import WORK, Base, machine_base
 from topologies.runtime.netns.wiring import HOME, Wiring
-from topologies.runtime.syscalls import MS_BIND, MS_PRIVATE, MS_REC, NEWIPC, NEWNET, NEWNS, NEWPID, NEWUTS
+from topologies.runtime.syscalls import MS_BIND, MS_PRIVATE, MS_REC, NEWNET
 
-NODE_NAMESPACES = NEWNS | NEWUTS | NEWIPC | NEWPID
 PINS = f"{WORK}/netns"  # each node's network stays referenced here, whatever becomes of its processes
-AT_ONCE = 6  # nodes whose daemons start at the same time
 # A new network takes over the machine's IPv4 settings, which must not decide what a lab does. Docker's are these.
 NODE_SYSCTLS = {"net.ipv4.ip_forward": "1"}
 NODE_SYSCTLS |= {f"net.ipv4.conf.{scope}.rp_filter": "0" for scope in ("all", "default")}
@@ -90,14 +89,15 @@ def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
         fds = _networks(lab, wiring, warnings)
         channel.say(Progress("namespaces", len(wiring.spaces), len(wiring.spaces)))
     with _timed(phases, "links"):
-        _links(lab, wiring, fds)
+        _links(lab, wiring, fds, stages.late(lab))
         channel.say(Progress("links", len(wiring.cables), len(wiring.cables)))
     with _timed(phases, "daemons"):
-        nodes = _births(lab, base, hosts(lab, mgmt), fds, channel)
+        births = Births(lab, wiring, base, hosts(lab, mgmt), fds, channel)
+        nodes = births.all()
     with _timed(phases, "pins"):
         for space, fd in fds.items():
             pin(space, fd)
-    warnings += [warning for node in nodes for warning in node.warnings]
+    warnings += births.warnings
     return Built(nodes, phases, tuple(dict.fromkeys(warnings)))
 
 
@@ -149,17 +149,18 @@ def _networks(lab: Lab, wiring: Wiring, warnings: list[str]) -> dict[str, int]:
     return fds
 
 
-def _links(lab: Lab, wiring: Wiring, fds: dict[str, int]) -> None:
-    """Make all links, then raise all, then address all."""
+def _links(lab: Lab, wiring: Wiring, fds: dict[str, int], late: frozenset[str]) -> None:
+    """Make all links, then raise all, then address all, but for those of nodes whose links come late."""
     sockets = {space: Netlink.open(fd) for space, fd in fds.items()}
     try:
         sockets[HOME].send(wires.creations(wiring, fds))
         for bridge in wiring.bridges:
             if bridge.space == HOME and bridge.addresses:
                 set_sysctl(f"net.ipv6.conf.{bridge.name}.disable_ipv6", "0")
-        for space, kernel in sockets.items():
+        early = {space: kernel for space, kernel in sockets.items() if space not in late}
+        for space, kernel in early.items():
             kernel.send(wires.raisings(wiring, space))
-        for space, kernel in sockets.items():
+        for space, kernel in early.items():
             kernel.send([*wires.settings(lab, wiring, space), *wires.rates(wiring, space)])
     finally:
         for kernel in sockets.values():
@@ -175,58 +176,6 @@ def hosts(lab: Lab, mgmt: MgmtAddresses) -> str:
             f"{a.partition('/')[0]} {node.name} {lab.long_name(node.name)}" for a in mgmt.of(node.name) or loopbacks
         ]
     return "\n".join(lines) + "\n"
-
-
-def _births(lab: Lab, base: Base, names: str, fds: dict[str, int], channel: Channel) -> tuple[Here, ...]:
-    """Have all nodes born, a few at a time, tier by tier; raises what the first one to fail said."""
-    waiting = by_tier(node for node in lab.nodes if node.kind != "bridge")
-    total, born = len(waiting), list[Here]()
-    with selectors.DefaultSelector() as busy:
-        while waiting or busy.get_map():
-            while waiting and may_start(waiting[0], [key.data[0] for key in busy.get_map().values()]):
-                node = waiting.pop(0)
-                heard = bear(Birth(node, base, names), fds[wires.space_of(node)])
-                busy.register(heard, selectors.EVENT_READ, (node, heard))
-            for key, _ in busy.select():
-                node, heard = key.data
-                busy.unregister(heard)
-                born.append(here(node, heard.hear()))
-                heard.close()
-                channel.say(Progress("daemons", len(born), total))
-    return tuple(born)
-
-
-def by_tier(nodes: Iterable[LabNode]) -> list[LabNode]:
-    """Nodes in the lab's order, but those of higher tiers first. Pure."""
-    return sorted(nodes, key=lambda node: TIERS.index(node.role) if node.role else -1, reverse=True)
-
-
-def may_start(node: LabNode, busy: Collection[LabNode]) -> bool:
-    """Whether a node may begin beside those that are being born. Pure.
-
-    A tier waits for the one above it: sessions are opened from below, and FRR tries again a refused one after a second.
-    """
-    return len(busy) < AT_ONCE and all(other.role == node.role for other in busy)
-
-
-def bear(birth: Birth, netns: int) -> Channel:
-    """Start a node's first process in a network; what it says comes over the returned channel."""
-    ours, theirs = Channel.pair()
-    syscalls.setns(netns, NEWNET, f"network of {birth.node.name}")
-    if syscalls.clone(NODE_NAMESPACES) == 0:
-        ours.close()
-        hold(birth, theirs)
-    theirs.close()
-    return ours
-
-
-def here(node: LabNode, message: Message | None) -> Here:
-    """Who a node's first process is; raises what it said instead."""
-    if isinstance(message, Here):
-        return message
-    if isinstance(message, Refused):
-        raise Mistake(message.text) if message.mistake else Fault(message.text)
-    raise Fault(f"node {node.name}: its first process ended without a word")
 
 
 def pin(space: str, fd: int) -> None:

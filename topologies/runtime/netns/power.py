@@ -12,12 +12,12 @@ from topologies.runtime import identity, syscalls
 from topologies.runtime.door import lives_in
 from topologies.runtime.model import Action, LabRecord, NodeRecord, Note, Process
 from topologies.runtime.netlink import Netlink
-from topologies.runtime.netns import init, names
+from topologies.runtime.netns import births, init, names
 from topologies.runtime.netns import wiring as wires
 from topologies.runtime.netns.channel import Channel, Refused
-from topologies.runtime.netns.holder import Birth
+from topologies.runtime.netns.furnish import Birth
 from topologies.runtime.netns.mgmt import mgmt_addresses
-from topologies.runtime.netns.root import existing_base
+from topologies.runtime.netns.root import base_of, existing_base
 from topologies.runtime.syscalls import NEWNS, NEWPID
 from topologies.waiting import until
 
@@ -94,7 +94,7 @@ def _born(record: LabRecord, node: LabNode) -> Process:
         _midwife(record, node, theirs)
     theirs.close()
     try:
-        message = init.here(node, ours.hear())
+        message = births.here(node, ours.hear())
         return Process(message.pid, message.started)
     finally:
         ours.close()
@@ -111,9 +111,9 @@ def _midwife(record: LabRecord, node: LabNode, channel: Channel) -> NoReturn:
             syscalls.setns(fd, flag, f"{name} of lab {record.name}")
         if (inner := os.fork()) == 0:
             init.leave_caller()
-            base = existing_base(record.uid != 0)
+            base = base_of(node, existing_base(record.uid != 0))
             birth = Birth(node, base, init.hosts(record.lab, mgmt_addresses(record.lab)), fresh=False)
-            channel.say(init.here(node, init.bear(birth, network).hear()))
+            channel.say(births.here(node, births.bear(birth, network).hear()))
         else:
             os.waitpid(inner, 0)
     except (ClosError, OSError) as error:

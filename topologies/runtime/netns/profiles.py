@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from pathlib import Path
 
 from topologies.errors import Mistake
 from topologies.lab import LabNode
 
+ROOTFS = "rootfs:"  # rootfs:NAME is a folder that `make rootfs` made; an absolute path is any other
+FRR = ("/usr/lib/frr/docker-start",)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What stands for an image: the machine's own programs, and what the image would start by itself."""
+    """What stands for an image: the machine's own programs or a folder's, and what the image would start by itself."""
 
     name: str
     patterns: tuple[str, ...]
@@ -17,18 +21,37 @@ class Profile:
 
 
 PROFILES = (
-    Profile("frr", ("*frr*",), ("/usr/lib/frr/frrinit.sh", "start")),
+    Profile("frr", ("*frr*",), FRR),
     Profile("machine", ("", "*alpine*", "*busybox*", "*debian*", "*ubuntu*", "*multitool*", "*netshoot*")),
 )
 
 
+def folder_of(image: str) -> str:
+    """The root file system folder that an image names; "" where it names none."""
+    return image if image.startswith("/") else ""
+
+
+def with_folder(image: str, rootfs: Path) -> str:
+    """An image as it is deployed: rootfs:NAME becomes a path."""
+    return str(rootfs / image.removeprefix(ROOTFS)) if image.startswith(ROOTFS) else image
+
+
 def profile_of(node: LabNode) -> Profile:
-    """The profile of a node's image; Mistake with the known patterns for an unknown one."""
+    """The profile of a node's image; Mistake with the known patterns for an unknown one, or a folder that is none."""
+    if folder := folder_of(node.image):
+        if not Path(folder, "usr").is_dir():
+            raise Mistake(f"node {node.name}: image {folder!r} is no root file system folder; `make rootfs` makes one")
+        return Profile(f"rootfs {folder}", (), FRR if Path(folder, "usr/lib/frr/watchfrr").exists() else ())
+    if node.kind == "frr":
+        return PROFILES[0]
     for profile in PROFILES:
         if any(fnmatch(node.image, pattern) for pattern in profile.patterns):
             return profile
     known = ", ".join(pattern for profile in PROFILES for pattern in profile.patterns if pattern)
-    raise Mistake(f"node {node.name}: the netns runtime cannot stand in for image {node.image!r}; it knows {known}")
+    raise Mistake(
+        f"node {node.name}: the netns runtime cannot stand in for image {node.image!r}; it knows {known}, "
+        f"{ROOTFS}NAME and /FOLDER"
+    )
 
 
 def program_of(node: LabNode) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What the netns runtime cannot honour, refused by name before anything is made."""
 
+import os
 from collections.abc import Set
 
 from topologies.errors import Mistake
@@ -27,10 +28,8 @@ def refuse(lab: Lab) -> None:
 
 def left_out(lab: Lab) -> tuple[str, ...]:
     """What is left out because a lab means the same without it, in words."""
-    healths = [node.name for node in lab.nodes if node.healthcheck]
-    delays = [node.name for node in lab.nodes if node.startup_delay]
-    found = (("healthcheck", healths), ("startup-delay", delays))
-    return tuple(f"the netns runtime leaves out {what} of {', '.join(names)}" for what, names in found if names)
+    configs = [node.name for node in lab.nodes if node.startup_config and node.kind != "frr"]
+    return (f"kind linux reads no startup-config, as with containerlab ({', '.join(configs)})",) if configs else ()
 
 
 def _lack(node: LabNode, owners: Set[str]) -> str:
@@ -41,10 +40,8 @@ def _lack(node: LabNode, owners: Set[str]) -> str:
         return f"network-mode {node.network_mode!r}; the netns runtime has none and container:NODE"
     if shared != node.network_mode and shared not in owners:
         return f"network-mode {node.network_mode!r}; nodes with a network of their own are {', '.join(sorted(owners))}"
-    unknown = {
-        "ports": node.ports,
-        "startup-config": node.startup_config,
-        "stages": (*node.waits, *node.stage_execs),
-        "user": node.user,
-    }
-    return ", ".join(f"the netns runtime has no {name} yet" for name, value in unknown.items() if value)
+    if any(each.target == "host" for each in node.stage_execs):
+        return "a stage runs a command on the machine itself; a lab is sealed, so commands run in nodes only"
+    if node.user not in ("", "root", "0") and os.geteuid() != 0:
+        return f"user {node.user!r}; a lab without root has no other user"
+    return "the netns runtime has no ports yet" if node.ports else ""

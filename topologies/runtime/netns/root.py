@@ -15,7 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from topologies.lab import LabNode
 from topologies.runtime import syscalls
+from topologies.runtime.netns.profiles import folder_of
 from topologies.runtime.syscalls import (
     MNT_DETACH,
     MS_BIND,
@@ -100,6 +102,12 @@ def existing_base(rootless: bool) -> Base:
         return Base("/", shown_mounts(Path("/proc/self/mountinfo").read_text()))
     there = sorted(entry.path for entry in os.scandir("/") if entry.is_dir(follow_symlinks=False))
     return Base(f"{WORK}/base", tuple(path for path in there if path[1:] not in HIDDEN), rootless=True)
+
+
+def base_of(node: LabNode, machine: Base) -> Base:
+    """What the root of a node is made of: the folder that its image names, or the machine's own files."""
+    folder = folder_of(node.image)
+    return Base(folder) if folder else machine
 
 
 def _copy_settings(target: str) -> None:
