@@ -1,36 +1,40 @@
-from topologies.lab import LabNode
+from dataclasses import replace
+
+from topologies.lab import Daemon, End, Lab, LabNode, Veth, WaitFor
 from topologies.model import Role
-from topologies.runtime.netns.init import AT_ONCE, by_tier, may_start
+from topologies.runtime.netns.stages import CREATE, Step, callers, steps
+
+BGP = (Daemon("bgpd", ("bgpd",)),)
+SPINE = LabNode(name="spine", role=Role.SPINE, daemons=BGP)
+LEAF = LabNode(name="leaf", role=Role.LEAF, daemons=BGP)
+HOST = LabNode(name="host", role=Role.HOST)
 
 
-def nodes(*roles: Role | None) -> list[LabNode]:
-    return [LabNode(name=f"n{number}", role=role) for number, role in enumerate(roles)]
+def cable(a: str, b: str) -> Veth:
+    return Veth(a=End(a, f"to-{b}"), b=End(b, f"to-{a}"))
 
 
-def test_tiers_are_born_from_the_top() -> None:
-    """Sessions are opened from below, so super-spines come before spines, and those before leaves and hosts."""
-    wanted = nodes(Role.HOST, Role.LEAF, Role.SPINE, Role.LEAF, Role.SUPERSPINE)
-
-    assert [node.name for node in by_tier(wanted)] == ["n4", "n2", "n1", "n3", "n0"]
+LAB = Lab("lab", (LEAF, SPINE, HOST), (cable("spine", "leaf"), cable("leaf", "host")))
 
 
-def test_nodes_without_a_role_keep_their_order() -> None:
-    """A containerlab file says nothing of tiers, so its nodes are born as it lists them."""
-    assert [node.name for node in by_tier(nodes(None, None, None))] == ["n0", "n1", "n2"]
+def test_who_opens_sessions_comes_after_whom_it_calls() -> None:
+    """A leaf is born after the spines that it is cabled to, whichever end of the cable is named first."""
+    assert callers(LAB) == [("leaf", "spine")]
+    assert Step("spine", CREATE) in steps(LAB)[Step("leaf", CREATE)]
 
 
-def test_a_tier_waits_for_the_one_above() -> None:
-    """A leaf may begin beside leaves, but not while a spine is being born."""
-    leaf, spine = nodes(Role.LEAF, Role.SPINE)
-
-    assert may_start(leaf, [])
-    assert may_start(leaf, [leaf])
-    assert not may_start(leaf, [leaf, spine])
+def test_nodes_without_daemons_wait_for_nobody() -> None:
+    """A host that does not speak BGP is born whenever there is room."""
+    assert steps(LAB)[Step("host", CREATE)] == set()
 
 
-def test_only_a_few_are_born_at_once() -> None:
-    """Beyond a number of nodes at once, starting more only makes all of them slower."""
-    leaf = nodes(Role.LEAF)[0]
+def test_nodes_without_a_role_wait_for_nobody() -> None:
+    """A containerlab file says nothing of tiers."""
+    assert not callers(replace(LAB, nodes=tuple(replace(node, role=None) for node in LAB.nodes)))
 
-    assert may_start(leaf, [leaf] * (AT_ONCE - 1))
-    assert not may_start(leaf, [leaf] * AT_ONCE)
+
+def test_an_order_that_the_file_asks_for_is_kept() -> None:
+    """A spine that waits for its leaf would never be born if the leaf waited for it as well."""
+    patient = replace(SPINE, waits=(WaitFor(CREATE, "leaf", CREATE),))
+
+    assert not callers(replace(LAB, nodes=(LEAF, patient)))

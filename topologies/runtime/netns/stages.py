@@ -8,7 +8,8 @@ whoever waits for that is released before them. `healthy` and `exit` are there o
 
 from dataclasses import dataclass
 
-from topologies.lab import Lab, LabNode
+from topologies.lab import Lab, LabNode, Veth
+from topologies.model import TIERS
 
 CREATE, LINKS, CONFIGURE, EXEC, HEALTHY, EXIT = "create", "create-links", "configure", "exec", "healthy", "exit"
 ALL = (CREATE, LINKS, CONFIGURE, EXEC, HEALTHY, EXIT)
@@ -43,6 +44,23 @@ def steps(lab: Lab) -> dict[Step, set[Step]]:
         for wait in node.waits:
             if wait.node in nodes:
                 found.setdefault(Step(node.name, wait.stage), set()).add(Step(wait.node, wait.until))
+    for caller, called in callers(lab):
+        found[Step(caller, CREATE)].add(Step(called, CREATE))
+    return found
+
+
+def callers(lab: Lab) -> list[tuple[str, str]]:
+    """Who opens BGP sessions to whom: each node to those of higher tiers that it is cabled to. The higher one must be
+    there first, for FRR tries a refused connection again only after a second. A file that orders its nodes has its way.
+    """
+    if any(node.waits for node in lab.nodes):
+        return []
+    tier = {node.name: TIERS.index(node.role) for node in lab.nodes if node.role and node.daemons}
+    found = []
+    for link in lab.links:
+        if isinstance(link, Veth) and link.a.node in tier and link.b.node in tier:
+            low, high = sorted((link.a.node, link.b.node), key=tier.__getitem__)
+            found += [(low, high)] if tier[low] < tier[high] else []
     return found
 
 
