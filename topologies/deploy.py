@@ -149,7 +149,7 @@ def down(name: str, *, at: store.Store | None = None) -> bool:
     with at.claim(name, "down"):
         if not at.exists(name):
             return False
-        record = at.read(name)
+        record = at.readable(name)
         runtime_named(record.runtime, place=f"the record of lab {name!r}").down(record)
         at.remove(name)
     return True
@@ -199,6 +199,8 @@ def _refuse_second(at: store.Store, name: str) -> None:
     record = at.read(name)
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
     state = "was not brought up whole" if record.status is Status.CREATING else f"is {record.status}"
+    if record.boot_id != store.boot_id():
+        state = "ended when the machine restarted"
     raise Mistake(f"lab {name!r} is there already: it {state}, from {since}; `closlab down {name}` removes it")
 
 

@@ -27,6 +27,9 @@ def deploy(asked: Namespace) -> int:
         _destroy(source.lab.name, cleanup=True)
     with screen.progress() as say:
         record = deployment.up(source, RUNTIME, say=say)
+    for warning in record.lab.warnings:
+        if warning not in source.lab.warnings:
+            screen.remark(f"warning: {warning}")
     _write_folder(record)
     show([shown(record)], asked.format)
     return EXIT_FINE

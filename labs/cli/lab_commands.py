@@ -32,6 +32,9 @@ def up(
         screen.remark(f"warning: {warning}")
     with screen.progress() as say:
         done = bring_up(source, runtime, check=check, within=within, say=say)
+    for warning in done.record.lab.warnings:
+        if warning not in source.lab.warnings:
+            screen.remark(f"warning: {warning}")
     show_ending(done, as_json=as_json)
     return EXIT_FINE if done.fine else EXIT_CHECK_FAILED
 

@@ -16,7 +16,7 @@ from topologies import deploy
 from topologies.errors import Fault
 from topologies.runtime import store
 from topologies.runtime.fake import Fake
-from topologies.runtime.model import Status
+from topologies.runtime.model import LabRecord, Note, Say, Status
 
 FABRIC = "name: {name}\ndesign: leaf-spine\nspines: 1\nleaves: 2\n"
 ROOT = Path(__file__).parents[2]
@@ -65,6 +65,23 @@ def test_up_ends_with_what_runs_and_how_to_get_in(
     assert "closlab vtysh spine1 -c 'show bgp summary'" in said.out
     assert "closlab down one" in said.out
     assert "links: 3 of 3" in said.err
+
+
+def test_what_a_runtime_left_out_is_said(
+    fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warnings that only coming up brings to light are no less said than those of the file."""
+
+    class Lacking(Fake):
+        def up(self, record: LabRecord, *, note: Note, say: Say) -> LabRecord:
+            done = super().up(record, note=note, say=say)
+            return replace(done, lab=replace(done.lab, warnings=("this kernel has no setting x",)))
+
+    monkeypatch.setitem(deploy.RUNTIMES, "fake", Lacking)
+
+    up(fabric("lacking"))
+
+    assert "warning: this kernel has no setting x" in capsys.readouterr().err
 
 
 def test_up_reports_json(fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,14 @@ def test_a_second_up_is_refused_and_leaves_the_first(at: Store, fake: Fake) -> N
     assert list(fake.labs) == [first.id]
 
 
+def test_a_lab_that_a_restart_ended_is_told_as_that(at: Store, fake: Fake) -> None:
+    """Its record is still there, so the name is not free; the message says what became of it, and the way out."""
+    at.write(replace(deploy.up(SOURCE, "fake", say=silent, at=at), boot_id="before"))
+
+    with pytest.raises(Mistake, match=r"it ended when the machine restarted, .*`closlab down small` removes it"):
+        deploy.up(SOURCE, "fake", say=silent, at=at)
+
+
 def test_down_works_on_a_half_made_lab_and_twice(at: Store, fake: Fake) -> None:
     """`up` was killed: the record says creating, and nobody is at it."""
     record = deploy.up(SOURCE, "fake", say=silent, at=at)

@@ -52,6 +52,17 @@ def test_a_missing_tool_is_no_missing_kernel_option() -> None:
     assert judged.cure == "apt-get install nftables"
 
 
+def test_a_machine_without_any_program_is_told_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tries things may be missing itself: that is a lack with a cure, not the end of `closlab doctor`."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    rootless, links = kernel.user_namespaces.__wrapped__(), kernel.trials.__wrapped__()
+
+    assert rootless.lack == "unshare not found"
+    assert rootless.cure == "apt-get install util-linux iproute2"
+    assert {each.lack for each in links} == {"unshare not found"}
+
+
 def test_probing_leaves_the_machine_as_it_was() -> None:
     """No interface is left by the trials."""
     before = sorted(Path("/sys/class/net").iterdir())

@@ -145,7 +145,7 @@ def test_a_full_disk_keeps_the_old_record(folder: Path) -> None:
     with pytest.raises(Fault, match="No space left on device"):
         at.write(replace(RECORD, status=Status.RUNNING))
     assert at.read("small") == RECORD
-    assert os.listdir(folder) == ["record.json"]
+    assert sorted(os.listdir(folder)) == ["before.json", "record.json"]
 
 
 def test_the_second_claim_is_refused_and_says_who_has_the_first(at: store.Store) -> None:
@@ -226,3 +226,18 @@ def test_a_state_folder_that_cannot_be_used_is_a_mistake_that_names_the_way_out(
 
     with pytest.raises(Mistake, match="CLOSLAB_STATE"), store.Store(tmp_path / "file").claim("small", "up"):
         pass
+
+
+def test_a_spoilt_record_leaves_the_one_before_to_go_by(at: store.Store) -> None:
+    """`read` says so; `readable` is the record before, and without that names what is left to do."""
+    first, second = RECORD, replace(RECORD, status=Status.BROKEN)
+    at.write(first)
+    at.write(second)
+    at.folder(first.name).joinpath("record.json").write_bytes(b'{"format": 1')
+
+    with pytest.raises(Fault, match=f"`closlab down {first.name}` goes by the record before it"):
+        at.read(first.name)
+    assert at.readable(first.name) == first
+    at.folder(first.name).joinpath("before.json").unlink()
+    with pytest.raises(Fault, match=r"nor is there one before it: .* ends when the machine restarts"):
+        at.readable(first.name)

@@ -1,6 +1,7 @@
 """Where labs are remembered: one folder a lab, written whole or not at all, and one claim at a time on each.
 
     STATE/NAME/record.json   what `down` needs, see `topologies.runtime.wire`
+    STATE/NAME/before.json   the record before that one, for `down` where a bad disk spoilt the newer
     STATE/NAME/files/        what a runtime wants to keep beside it
     STATE/NAME/holder        who works on the lab now, for the message to whoever comes second
 
@@ -23,7 +24,7 @@ from topologies.runtime import wire
 from topologies.runtime.model import LabRecord
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
-RECORD, FILES, HOLDER = "record.json", "files", "holder"
+RECORD, BEFORE, FILES, HOLDER = "record.json", "before.json", "files", "holder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,24 @@ class Store:
 
     def read(self, name: str) -> LabRecord:
         """The record of a lab; raises Mistake when there is none, Fault when it cannot be read."""
-        place = self.folder(name) / RECORD
         try:
-            return wire.decode(place.read_bytes())
+            return _decoded(self.folder(name) / RECORD)
         except FileNotFoundError as error:
             raise Mistake(f"no lab {name!r}; there is {', '.join(self.names()) or 'none at all'}") from error
-        except OSError as error:
-            raise Fault(f"cannot read {place}: {error.strerror}") from error
         except Fault as error:
-            raise Fault(f"cannot read {place}: {error}") from error
+            raise Fault(f"{error}; `closlab down {name}` goes by the record before it") from error
+
+    def readable(self, name: str) -> LabRecord:
+        """The record of a lab, or the one before where that is spoilt; raises Fault when neither can be read."""
+        folder = self.folder(name)
+        try:
+            return _decoded(folder / RECORD)
+        except Fault as spoilt:
+            try:
+                return _decoded(folder / BEFORE)
+            except (FileNotFoundError, Fault) as error:
+                rest = f"what still runs of lab {name} ends when the machine restarts, `rm -r {folder}` forgets it"
+                raise Fault(f"{spoilt}; nor is there one before it: {rest}") from error
 
     def every(self) -> tuple[LabRecord | Unreadable, ...]:
         """All labs by name, those that cannot be read among them."""
@@ -82,7 +92,9 @@ class Store:
         folder = self.folder(record.name)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_whole(folder / RECORD, wire.encode(record))
+            data = wire.encode(record)
+            _keep(folder / RECORD, folder / BEFORE)
+            write_whole(folder / RECORD, data)
         except OSError as error:
             raise Fault(f"cannot write {folder / RECORD}: {error.strerror}") from error
 
@@ -172,6 +184,25 @@ def write_whole(path: Path, data: bytes) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _keep(path: Path, before: Path) -> None:
+    """Have another name for a file that is about to be replaced, so that it outlives that. Raises OSError."""
+    with suppress(FileNotFoundError):
+        before.unlink(missing_ok=True)
+        os.link(path, before)
+
+
+def _decoded(path: Path) -> LabRecord:
+    """A record out of its file; raises FileNotFoundError where there is none, Fault where it cannot be read."""
+    try:
+        return wire.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Fault(f"cannot read {path}: {error.strerror}") from error
+    except Fault as error:
+        raise Fault(f"cannot read {path}: {error}") from error
 
 
 def _lock(folder: Path) -> int:

@@ -19,6 +19,7 @@ from topologies.model import Role
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-._|]*")
 IMPORT = "__IMPORT_ENVS"
+LONGEST_HOSTNAME = 64  # HOST_NAME_MAX of Linux
 ENV_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][\w.]*)\s*=\s*(.*)")
 
 
@@ -46,6 +47,7 @@ class Surroundings:
 def lab_node(name: str, spec: NodeSpec, around: Surroundings) -> LabNode:
     """One node with all that it inherited. Raises Mistake for names and values that cannot be."""
     check_name(name, spec.kind or "", around)
+    check_hostname(name, spec.hostname or "", around)
     labels = texts(spec.labels)
     return LabNode(
         name=name,
@@ -89,6 +91,14 @@ def check_name(name: str, kind: str, around: Surroundings) -> None:
     if kind not in KINDS and kind not in FOREIGN_KINDS:
         known = (*KINDS, *FOREIGN_KINDS)
         raise Mistake(f"{place}: node {name!r} has no known kind: {kind!r}{nearest(kind, known)}; {known_kinds()}")
+
+
+def check_hostname(name: str, hostname: str, around: Surroundings) -> None:
+    """Refuse what is too long for a host name: the node's own name, where no other is given."""
+    if len(hostname or name) > LONGEST_HOSTNAME:
+        place = around.at(name, "hostname") if hostname else around.document.at_key("topology", "nodes", name)
+        told = f"host name {hostname!r}" if hostname else f"node name {name!r}"
+        raise Mistake(f"{place}: {told} has {len(hostname or name)} characters; Linux allows {LONGEST_HOSTNAME}")
 
 
 def known_kinds() -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from topologies import process
+from topologies.errors import Mistake
 from topologies.runtime.probe.capability import Capability
 
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
@@ -58,10 +59,8 @@ def namespaces() -> Capability:
     name, use = "namespaces as root", "the netns runtime; names below /run/netns"
     if os.geteuid() != 0:
         return Capability(name, use, lack="not root", cure="sudo closlab …, or use user namespaces")
-    words = _words(
-        process.run(["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "true"], check=False)
-    )
-    return Capability(name, use, lack=words)
+    words = _words(_tried_out(["unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "true"]))
+    return Capability(name, use, lack=words, cure=_cure(words, ""))
 
 
 @cache
@@ -72,10 +71,10 @@ def user_namespaces() -> Capability:
     if forbidden and os.geteuid() != 0:
         return Capability(name, use, lack="forbidden here", cure=f"sudo sysctl -w {forbidden[0]}")
     argv = ["unshare", "--user", "--map-root-user", "--net", "ip", "link", "set", "lo", "up"]
-    words = _words(process.run(argv, check=False))
+    words = _words(_tried_out(argv))
     if forbidden and not words:
         return Capability(name, use, lack="only root may make them here", cure=f"sysctl -w {forbidden[0]}")
-    return Capability(name, use, lack=words, cure="sudo sysctl -w user.max_user_namespaces=15000" if words else "")
+    return Capability(name, use, lack=words, cure=_cure(words, "sudo sysctl -w user.max_user_namespaces=15000"))
 
 
 @cache
@@ -88,7 +87,7 @@ def rootless_overlay() -> Capability:
     )
     argv = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", " && ".join(steps)]
     name, use = "overlay without root", "root file systems of other FRR versions, without root"
-    return Capability(name, use, lack=_words(process.run(argv, check=False)))
+    return Capability(name, use, lack=_words(_tried_out(argv)))
 
 
 @cache
@@ -96,7 +95,7 @@ def trials() -> tuple[Capability, ...]:
     """What links, queues and filters the kernel has. One program tries all, each in a namespace of its own."""
     owner = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     lines = [f"{_tried(trial.command)}; echo '---'" for trial in TRIALS]
-    done = process.run(["unshare", *owner, "--net", "sh", "-c", "\n".join(lines)], check=False)
+    done = _tried_out(["unshare", *owner, "--net", "sh", "-c", "\n".join(lines)])
     if done.code:
         return tuple(Capability(each.name, each.use, lack=_words(done)) for each in TRIALS)
     return tuple(
@@ -125,6 +124,19 @@ def _judged(trial: Trial, words: str) -> Capability:
         cure = f"apt-get install {'nftables' if trial.name == 'nft' else 'iproute2'}"
         return Capability(trial.name, trial.use, lack=words, cure=cure)
     return Capability(trial.name, trial.use, lack=f"{words} ({trial.option})")
+
+
+def _tried_out(argv: list[str]) -> process.Finished:
+    """Run a program of a trial; one that is missing fails the trial, as the shell has it, and no more."""
+    try:
+        return process.run(argv, check=False)
+    except Mistake:
+        return process.Finished(tuple(argv), 127, "", f"{argv[0]} not found")
+
+
+def _cure(words: str, cure: str) -> str:
+    """What helps against a failed trial; "" where it did not fail."""
+    return "apt-get install util-linux iproute2" if words.endswith(" not found") else words and cure
 
 
 def _words(done: process.Finished) -> str:
