@@ -298,7 +298,8 @@ def test_down_all_goes_on_after_a_failure(fabric: Callable[[str], str], capsys: 
     """An unreadable record does not keep the others up."""
     up(fabric("one"))
     up(fabric("two"))
-    (store.here().folder("one") / store.RECORD).write_text("{")
+    for name in (store.RECORD, store.BEFORE):
+        (store.here().folder("one") / name).write_text("{")
 
     code = run("down", "--all")
 
