@@ -8,63 +8,17 @@
 """
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from program import ROOT, Closlab
 
 from topologies.waiting import until
 
-ROOT = Path(__file__).parents[2]
 SMALL = "name: tcli\ndesign: leaf-spine\nspines: 1\nleaves: 2\nhosts_per_leaf: 1\n"
 LARGE = "name: tcli-large\ndesign: leaf-spine\nspines: 4\nleaves: 16\n"
-
-
-class Closlab:
-    """The program with a state folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        script = Path(sys.executable).with_name("closlab")
-        self.program = [str(script)] if script.exists() else [sys.executable, "-m", "labs.cli"]
-        self.env = {**os.environ, "CLOSLAB_STATE": str(folder / "state"), "PYTHONPATH": str(ROOT)}
-
-    def __call__(self, *argv: str) -> "subprocess.CompletedProcess[str]":
-        """One command to its end."""
-        return subprocess.run(
-            [*self.program, *argv],
-            cwd=self.folder,
-            env=self.env,
-            text=True,
-            capture_output=True,
-            timeout=200,
-            check=False,
-        )
-
-    def answer(self, *argv: str) -> Any:
-        """What a command prints as JSON."""
-        done = self(*argv, "--json")
-        assert done.stdout, done.stderr
-        answer = json.loads(done.stdout)
-        assert answer["version"] == 1
-        return answer
-
-    def start(self, *argv: str) -> "subprocess.Popen[str]":
-        """One command, not waited for."""
-        return subprocess.Popen(
-            [*self.program, *argv],
-            cwd=self.folder,
-            env=self.env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Bad days: what goes wrong around a lab, see README.md."""
