@@ -18,6 +18,7 @@ from topologies.runtime.model import LabRecord
 from topologies.runtime.netlink import MAIN_TABLE, KernelRoute, Netlink
 from topologies.runtime.syscalls import inside_netns
 
+BRIDGE = "bridge"  # a node of this kind has cables and no programs
 AT_ONCE = 8  # nodes asked side by side
 SYSCTLS = (
     "net.ipv4.ip_forward",
@@ -36,7 +37,8 @@ def collect(record: LabRecord, nodes: Collection[str] | None = None) -> dict[str
     enter(record)
     wanted = [node for node in record.lab.nodes if nodes is None or node.name in nodes]
     doors, dead = open_doors(record, [node.name for node in wanted])
-    cables = see_cables(doors)
+    bridges = {node.name for node in wanted if node.kind == BRIDGE}
+    cables = see_cables({name: door for name, door in doors.items() if name not in bridges})
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = pool.map(lambda node: _facts(node, doors.get(node.name), cables, dead), wanted)
         return {facts.name: facts for facts in found}
@@ -56,6 +58,8 @@ def open_doors(record: LabRecord, nodes: Collection[str]) -> tuple[dict[str, Doo
 def _facts(
     node: LabNode, door: Door | None, cables: Mapping[str, Mapping[str, Endpoint]], dead: Mapping[str, str]
 ) -> NodeFacts:
+    if node.kind == BRIDGE:
+        return _ports(node, door)
     if door is None:
         return NodeFacts(node.name, lacks=(("node", dead[node.name]),))
     sessions, bfd, lacks = _routing(node, door)
@@ -74,6 +78,17 @@ def _facts(
             cables=cables[node.name],
             lacks=lacks,
         )
+
+
+def _ports(node: LabNode, door: Door | None) -> NodeFacts:
+    """A bridge's interfaces; one of the machine's own, as the containerlab runtime has it, shows none.
+
+    Several share one network, whose addresses and routes are nobody's.
+    """
+    if door is None:
+        return NodeFacts(node.name)
+    with door.netlink() as kernel:
+        return NodeFacts(node.name, links={link.name: link for link in kernel.links()})
 
 
 def _routes(kernel: Netlink, node: LabNode) -> tuple[KernelRoute, ...]:

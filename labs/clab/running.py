@@ -29,7 +29,8 @@ def execute(asked: Namespace) -> int:
     """Run every command in every node that is meant. Its exit code is 0 whatever theirs are, as the real program's."""
     commands = [split(command) for command in asked.cmd]
     record = one_record(asked)
-    nodes = filtered(shown(record), asked.label, [name for name in asked.node_filter.split(",") if name])
+    meant = filtered(shown(record), asked.label, [name for name in asked.node_filter.split(",") if name])
+    nodes = [node for node in meant if node.kind != "bridge"]  # which is no container
     answers = [
         Answer(record.lab.long_name(node.name), open_door(record, node.name).run(argv, check=False), tuple(argv))
         for node in nodes

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from wanted import Machine, fabric, nothing, reaches, record_of, running
 
+from telemetry.check import check_without_plan
 from topologies.errors import Fault, Mistake
 from topologies.lab import Bind, Daemon, Dummy, End, File, Lab, LabNode, Mgmt, Veth
 from topologies.plan import Plan
@@ -221,6 +222,7 @@ def test_binds_bridges_and_environment(tmp_path: Path) -> None:
         ),
         LabNode(name="n2"),
         LabNode(name="br0", kind="bridge"),
+        LabNode(name="br1", kind="bridge"),
     )
     links = tuple(
         Veth(a=End(f"n{i}", "eth1", "", (f"10.9.0.{i}/24",)), b=End("br0", f"port{i}"), mtu=1500) for i in (1, 2)
@@ -230,7 +232,17 @@ def test_binds_bridges_and_environment(tmp_path: Path) -> None:
         said = door.run(["sh", "-c", "cat /deep/in/note; echo; echo $COLOUR; echo x >/deep/in/note"], check=False)
         door.run(["sh", "-c", "echo inside >/shared/back"])
         across = reaches(door, open_door(record, "n2"), "10.9.0.2")
+        bridge, escaped = open_door(record, "br0"), tmp_path / "escaped"
+        for act in (lambda: bridge.run(["true"]), lambda: bridge.write(str(escaped), b""), bridge.processes):
+            with pytest.raises(Mistake, match="br0 is a bridge"):
+                act()
+        with bridge.netlink() as kernel:
+            ports = {link.name for link in kernel.links() if link.carrier}
+        wrong = check_without_plan(record, record.lab).differences
 
+    assert {"br0", "port1", "port2"} <= ports
+    assert not escaped.exists()
+    assert wrong == ()
     assert said.stdout.split("\n")[:2] == ["from outside", "blue"]
     assert "Read-only" in said.stderr
     assert (tmp_path / "back").read_text() == "inside\n"

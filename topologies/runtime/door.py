@@ -68,7 +68,8 @@ def open_door(record: LabRecord, node: str) -> "Door":
 
 
 class Door:
-    """All that can be done with one running node."""
+    """All that can be done with one running node. A bridge has cables only: what needs programs or files is a Mistake,
+    for its first process is the lab's own, whose files are the machine's."""
 
     def __init__(self, record: LabRecord, found: NodeRecord, wanted: LabNode, init: Process) -> None:
         self.node = found.name
@@ -144,6 +145,7 @@ class Door:
 
     def processes(self) -> tuple[NodeProcess, ...]:
         """The node's processes, its first one included."""
+        self._refuse_bridge()
         home = os.readlink(f"/proc/{self.pid}/ns/pid")
         found = (_process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit() and lives_in(entry, home))
         return tuple(each for each in found if each is not None)
@@ -208,7 +210,12 @@ class Door:
             os.close(where)
         return sock
 
+    def _refuse_bridge(self) -> None:
+        if self._wanted.kind == "bridge":
+            raise Mistake(f"node {self.node} is a bridge: it has cables, and no programs or files of its own")
+
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
+        self._refuse_bridge()
         root = os.open(f"/proc/{self.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             return open_in_root(root, path, flags, mode)
@@ -216,6 +223,7 @@ class Door:
             os.close(root)
 
     def _enter(self, argv: Sequence[str]) -> list[str]:
+        self._refuse_bridge()
         return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *argv]
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:

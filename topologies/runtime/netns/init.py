@@ -18,12 +18,13 @@ from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.runtime import syscalls
 from topologies.runtime.netlink import Netlink
-from topologies.runtime.netns import stages
+from topologies.runtime.netns import relay, stages
 from topologies.runtime.netns import wiring as wires
 from topologies.runtime.netns.births import Births
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
 from topologies.runtime.netns.holder import IDLE
 from topologies.runtime.netns.mgmt import MgmtAddresses, mgmt_addresses
+from topologies.runtime.netns.ports import Published
 from topologies.runtime.netns.programs import ENVIRONMENT
 from topologies.runtime.netns.root import WORK, Base, machine_base
 from topologies.runtime.netns.wiring import HOME, Wiring
@@ -40,14 +41,16 @@ HOME_SYSCTLS = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
 HOME_SYSCTLS |= {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv4.conf.all.rp_filter": "0"}
 
 
-def live(lab: Lab, rootless: bool, channel: Channel) -> NoReturn:
+def live(lab: Lab, rootless: bool, channel: Channel, published: list[Published]) -> NoReturn:
     """Be a lab's first process; says Progress and then Built or Refused over the channel. Never returns."""
     try:
         syscalls.die_with_parent(signal.SIGKILL)
         os.setsid()
         leave_caller()
         if isinstance(channel.hear(), Go):
-            channel.say(_build(lab, rootless, channel))
+            built = _build(lab, rootless, channel)
+            relay.start(published)
+            channel.say(built)
             if isinstance(channel.hear(), Go):
                 _idle()
     except Mistake as error:
@@ -94,6 +97,7 @@ def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
     with _timed(phases, "daemons"):
         births = Births(lab, wiring, base, hosts(lab, mgmt), fds, channel)
         nodes = births.all()
+        syscalls.setns(fds[HOME], NEWNET, "the lab's own network")  # whose bridges are looked at by way of this process
     with _timed(phases, "pins"):
         for space, fd in fds.items():
             pin(space, fd)
