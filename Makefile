@@ -2,6 +2,8 @@
 
 LAB ?= topologies/fabrics/small.yml
 RUNTIME ?= netns
+SUITE ?= all
+RUNS ?= 5
 CLOSLAB := .venv/bin/closlab
 PYTHON := .venv/bin/python
 NAME = $(shell sed -n 's/^name: *//p' $(LAB))
@@ -40,8 +42,8 @@ test: setup ## Run all tests that this machine can run
 test-quick: setup ## Run the tests that need no lab
 	$(PYTHON) -m pytest -m "not slow" tests/unit tests/golden
 
-bench: setup ## Measure, and write the figures
-	$(PYTHON) -m tests.bench
+bench: setup ## Measure against containerlab and munet, and write docs/performance.md (SUITE=all RUNS=5)
+	$(PYTHON) -m tests.bench $(SUITE) --runs $(RUNS)
 
 tools: ## Build the pinned containerlab into .cache/tools
 	@.ci/containerlab

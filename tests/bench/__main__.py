@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.bench import engine, munet, report
 from tests.bench.machine import described
 from tests.bench.ours import ROOT, Bench
-from tests.bench.suites import CONTAINERLAB, MUNET, PEERS, jobs, measure
+from tests.bench.suites import COMPARED, CONTAINERLAB, MUNET, OWN_CONTAINERLAB, jobs, measure
 
-SUITES = ("up", "variants", "growth")
+SUITES = ("start", "up", "third-party", "variants", "growth")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,7 +23,7 @@ def main(argv: Sequence[str]) -> int:
     peers = {peer for job in wanted for peer, _ in job.turns}
     with ExitStack() as stack:
         env, versions = dict[str, str](), dict[str, str]()
-        if CONTAINERLAB in peers:
+        if peers & {CONTAINERLAB, OWN_CONTAINERLAB}:
             env |= stack.enter_context(engine.engine())
             versions |= engine.versions(env)
         if MUNET in peers:
@@ -41,7 +41,7 @@ def _asked(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("suite", nargs="?", default="all", choices=("all", "report", *SUITES))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--cases", type=_names, default=(), help="such as 2x4,4x16; else those of the suite")
-    parser.add_argument("--peers", type=_names, default=tuple(PEERS), help=", ".join(PEERS))
+    parser.add_argument("--peers", type=_names, default=COMPARED, help=", ".join(COMPARED))
     parser.add_argument("--keep", action="store_true", help="leave results that are there already, go on with the rest")
     parser.add_argument("--prefix", default="bench", help="what names of labs begin with")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "docs" / "performance")

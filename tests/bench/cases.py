@@ -24,7 +24,7 @@ class Case:
     @property
     def name(self) -> str:
         """Its size as people say it."""
-        return f"{self.spines}x{self.leaves}"
+        return f"{self.spines}x{self.leaves}" if self.nodes else "commands"
 
     @property
     def nodes(self) -> int:
@@ -35,6 +35,10 @@ class Case:
     def links(self) -> int:
         """How many cables it has."""
         return self.spines * self.leaves
+
+
+NO_FABRIC = Case(0, 0)
+"""For what is measured without any fabric."""
 
 
 def case(name: str) -> Case:

@@ -73,7 +73,7 @@ class Series(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def memory_per_node(self) -> float:
         """Median MiB per node."""
-        return self.memory / self.nodes
+        return self.memory / max(self.nodes, 1)
 
     @property
     def phases(self) -> dict[str, float]:

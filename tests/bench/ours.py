@@ -44,6 +44,21 @@ class Closlab:
         return deployed(bench, file, name, self.runtime)
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A whole command that runs no lab: what an interpreter, its imports and a command line cost."""
+
+    argv: tuple[str, ...]
+
+    def run(self, bench: Bench, case: Case, variant: str) -> Run:
+        """One run; neither case nor variant matters."""
+        busy = settled()
+        done, watch = command(self.argv, bench.environment, check=False)
+        if done.code:
+            return Run(busy=busy, failed=failure(done)[-1000:])
+        return Run(up=round(watch.seconds, 3), cpu=round(watch.cpu, 2), busy=busy)
+
+
 def deployed(bench: Bench, file: Path, name: str, runtime: str) -> Run:
     """Bring a file up and take it down; `command` is what the phases leave: the interpreter, reading, planning."""
     busy, before = settled(), free_memory()

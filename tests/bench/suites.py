@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.bench import results
-from tests.bench.cases import PLAIN, VARIANTS, Case, case
+from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
-from tests.bench.ours import Bench, Closlab
+from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
+from tests.bench.third_party import ThirdParty
 
 SIZES = ("2x4", "4x16", "8x32")
 GROWTH = ("2x4", "4x16", "8x32", "8x64", "8x128", "8x192")
 NETNS, CONTAINERLAB, MUNET = "closlab", "containerlab", "munet"
+OWN_NETNS, OWN_CONTAINERLAB = "closlab, their file", "containerlab, their file"
 
 
 class Peer(Protocol):
@@ -27,7 +29,16 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     NETNS: lambda: Closlab("netns"),
     CONTAINERLAB: lambda: Closlab("containerlab"),
     MUNET: Munet,
+    OWN_NETNS: lambda: ThirdParty(native=True),
+    OWN_CONTAINERLAB: lambda: ThirdParty(native=False),
 }
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "python -c pass": (CLOSLAB[0], "-c", "pass"),
+    "closlab --help": (*CLOSLAB, "--help"),
+    "closlab version": (*CLOSLAB, "version"),
+    "closlab ls": (*CLOSLAB, "ls"),
+}
+COMPARED = (NETNS, CONTAINERLAB, MUNET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,11 @@ def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:
     if suite == "variants":
         turns = tuple((peer, each) for each in VARIANTS for peer in peers if peer != MUNET)
         return [Job(suite, case(name), turns) for name in cases or SIZES[:2]]
+    if suite == "start":
+        return [Job(suite, NO_FABRIC, tuple((name, "") for name in COMMANDS))]
+    if suite == "third-party":
+        turns = ((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4"))
+        return [Job(suite, case(name), turns) for name in cases or SIZES[1:2]]
     return [Job(suite, case(name), ((NETNS, PLAIN),)) for name in cases or GROWTH]
 
 
@@ -68,7 +84,7 @@ def measure(
         taken: dict[tuple[str, str], list[Run]] = {turn: [] for turn in job.turns}
         for number in range(runs):
             for peer, variant in job.turns:
-                run = PEERS[peer]().run(bench, job.case, variant)
+                run = _peer(peer).run(bench, job.case, variant)
                 taken[peer, variant].append(run)
                 tell(line(job, peer, variant, number, run))
         series = tuple(
@@ -76,6 +92,10 @@ def measure(
             for (peer, variant), each in taken.items()
         )
         results.save(folder, Results(job.suite, job.case.name, results.now(), machine, series))
+
+
+def _peer(name: str) -> Peer:
+    return Command(COMMANDS[name]) if name in COMMANDS else PEERS[name]()
 
 
 def line(job: Job, peer: str, variant: str, number: int, run: Run) -> str:

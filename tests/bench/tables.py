@@ -62,6 +62,24 @@ def floors(each: Series, cores: int) -> tuple[float, float, float, float]:
     return each.nodes * NODE, each.links * LINK, each.nodes * DAEMONS / cores, START_TIMER
 
 
+def start(found: Sequence[Results]) -> str:
+    """What a command costs that runs no lab."""
+    rows = [(f"`{each.peer}`", spread(each)) for result in found for each in result.series if each.good]
+    return table(("command", "s"), rows)
+
+
+def third_party(found: Sequence[Results]) -> str:
+    """A containerlab file of others, run by both."""
+    rows: list[tuple[str, ...]] = []
+    for result in found:
+        both = [each for each in result.series if each.good]
+        for each in both:
+            parts = (f"{each.phases.get(name, 0):.2f}" for name in ("command", "routes"))
+            rows.append((*_peer(each, both[0])[:6], *parts))
+    head = ("fabric", "", "up, s", "times ours", "down, s", "down / up", "its command, s", "then routes, s")
+    return table(head, rows)
+
+
 def growth(found: Sequence[Results]) -> str:
     """How time and memory grow with the fabric."""
     every = [each for result in found if (each := result.of(OURS, PLAIN))]
@@ -122,6 +140,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "phases": ("up", lambda found: phases(found, OURS)),
     "containerlab": ("up", lambda found: phases(found, CONTAINERLAB)),
     "floor": ("up", floor),
+    "start": ("start", start),
+    "third-party": ("third-party", third_party),
     "variants": ("variants", variants),
     "growth": ("growth", growth),
     "machine": ("*", machine),
