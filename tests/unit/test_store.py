@@ -1,5 +1,6 @@
 """The state folder: whole records, one claim at a time, nothing hidden."""
 
+import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,26 @@ def test_a_claim_ends_with_its_block_and_leaves_nothing(at: store.Store) -> None
 
     assert not at.busy("small")
     assert list(at.root.iterdir()) == []
+
+
+def test_who_only_looks_does_not_keep_a_claim_out(at: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ls` asks whether a lab is busy, at any moment, also just when another command claims it."""
+    at.write(RECORD)
+    looking = os.open(at.folder("small"), os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    claimed = store._claimed
+
+    def look_away(fd: int) -> bool:
+        found = claimed(fd)
+        fcntl.flock(looking, fcntl.LOCK_UN)
+        return found
+
+    monkeypatch.setattr(store, "_claimed", look_away)
+    with at.claim("small", "down"):
+        monkeypatch.undo()
+
+        assert at.busy("small")
+    os.close(looking)
 
 
 def test_a_claim_ends_with_its_process(at: store.Store) -> None:

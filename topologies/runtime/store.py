@@ -114,9 +114,7 @@ class Store:
         with suppress(FileNotFoundError):
             fd = os.open(self.folder(name), os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+                return _claimed(fd)
             finally:
                 os.close(fd)
         return False
@@ -221,9 +219,19 @@ def _lock(folder: Path) -> int:
                 if os.fstat(fd).st_ino == folder.stat().st_ino:
                     return fd
         except BlockingIOError as error:
-            os.close(fd)
-            raise Mistake(f"lab {folder.name!r} is busy: {_holder(folder / HOLDER)}") from error
+            if _claimed(fd):
+                os.close(fd)
+                raise Mistake(f"lab {folder.name!r} is busy: {_holder(folder / HOLDER)}") from error
         os.close(fd)
+
+
+def _claimed(fd: int) -> bool:
+    """Whether somebody works on a lab: not who only looks, as we do here, which takes no longer than these lines."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _sign(path: Path, doing: str) -> None:
