@@ -10,9 +10,10 @@ from topologies.errors import Fault, Mistake
 from topologies.lab import Lab
 from topologies.runtime import identity, syscalls
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Process, Say
-from topologies.runtime.netns import init, names, power
+from topologies.runtime.netns import init, names, ports, power
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
 from topologies.runtime.netns.mgmt import mgmt_addresses
+from topologies.runtime.netns.ports import Published
 from topologies.runtime.netns.profiles import profile_of, with_folder
 from topologies.runtime.netns.refusals import left_out, refuse
 from topologies.runtime.syscalls import NEWIPC, NEWNET, NEWNS, NEWPID, NEWUSER, NEWUTS
@@ -30,10 +31,13 @@ class Netns:
         """Bring `record.lab` up; daemons are started and ready when it returns, routes need not be there yet."""
         record = replace(record, lab=with_folders(record.lab))
         refuse(record.lab)
-        mgmt_addresses(record.lab)  # what is wrong with the management network is said before anything is made
+        mgmt = mgmt_addresses(record.lab)  # what is wrong with it is said before anything is made
         rootless = os.geteuid() != 0
         with ExitStack() as undo:
-            pid, channel = _spawn(record, rootless)
+            published = ports.publish(record.lab, mgmt)
+            undo.callback(ports.close, published)
+            record = replace(record, lab=ports.with_ports(record.lab, published))
+            pid, channel = _spawn(record, rootless, published)
             undo.callback(channel.close)
             record = replace(record, init=identity.identify(pid))
             undo.callback(self.down, record)
@@ -52,6 +56,7 @@ class Netns:
                 raise Fault("the lab's first process has more to say, where it should idle")
             undo.pop_all()
             channel.close()
+            ports.close(published)
         return record
 
     def down(self, record: LabRecord) -> None:
@@ -82,7 +87,7 @@ def _life(init: Process | None, record: LabRecord) -> Life:
     return _LIVES.get(identity.state(init, record.boot_id), Life.RUNNING)
 
 
-def _spawn(record: LabRecord, rootless: bool) -> tuple[int, Channel]:
+def _spawn(record: LabRecord, rootless: bool, published: list[Published]) -> tuple[int, Channel]:
     """Start the lab's first process; it waits for Go, and ends when this process does."""
     ours, theirs = Channel.pair()
     try:
@@ -91,7 +96,7 @@ def _spawn(record: LabRecord, rootless: bool) -> tuple[int, Channel]:
         raise Mistake(f"namespaces cannot be made here: {error.strerror}; `closlab doctor` says why") from error
     if pid == 0:
         ours.close()
-        init.live(record.lab, rootless, theirs)
+        init.live(record.lab, rootless, theirs, published)
     theirs.close()
     if rootless:
         Path(f"/proc/{pid}/uid_map").write_text(f"0 {os.geteuid()} 1")

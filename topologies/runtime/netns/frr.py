@@ -18,6 +18,11 @@ STARTS = (f"{PROGRAMS}/frrinit.sh start", f"{PROGRAMS}/docker-start", "/etc/init
 FIRST = ("mgmtd", "zebra")  # all others are their clients
 ALWAYS = (*FIRST, "staticd")  # started whatever the file says
 PROFILE = "traditional"  # of defaults, where the file names none
+BGP = "/run/frr/bgpd.vty"
+# After a configuration bgpd opens no session until route-maps that changed had their delay, five seconds: without one
+# for as long as the first configuration is read, it begins a second after that.
+HASTE = ("enable", "configure terminal", "bgp route-map delay-timer 0")
+LEISURE = ("enable", "configure terminal", "no bgp route-map delay-timer")
 _LIST = re.compile(r'^DAEMONS="([^"]*)"', re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _BEYOND = ("_wrap", "_instances", "MAX_FDS", "FRR_NO_ROOT")  # what only FRR's own script knows how to heed
@@ -55,6 +60,11 @@ def suite(settings: str, common: str, installed: Collection[str]) -> Suite | Non
     first = tuple(command(name) for name in FIRST if name in names)
     others = tuple(command(name) for name in names if name not in FIRST)
     return Suite(first, others, (*command("watchfrr"), *names))
+
+
+def hastens(integrated: str, has_bgp: bool) -> bool:
+    """Whether the delay of route-maps may be left out while a configuration is read that does not set it itself."""
+    return has_bgp and "route-map delay-timer" not in integrated
 
 
 def assignments(text: str) -> dict[str, str] | None:

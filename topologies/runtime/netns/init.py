@@ -5,6 +5,7 @@ SIGKILL removes the whole lab whatever state it is in. Order: the starter notes 
 links are made before any node's processes are, because the networks exist without them.
 """
 
+import errno
 import os
 import signal
 import time
@@ -18,7 +19,7 @@ from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.runtime import syscalls
 from topologies.runtime.netlink import Netlink
-from topologies.runtime.netns import relay, stages
+from topologies.runtime.netns import needs, relay, stages
 from topologies.runtime.netns import wiring as wires
 from topologies.runtime.netns.births import Births
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
@@ -49,7 +50,7 @@ def live(lab: Lab, rootless: bool, channel: Channel, published: list[Published])
         leave_caller()
         if isinstance(channel.hear(), Go):
             built = _build(lab, rootless, channel)
-            relay.start(published)
+            relay.start(published, channel)
             channel.say(built)
             if isinstance(channel.hear(), Go):
                 _idle()
@@ -88,6 +89,8 @@ def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
         base = _workplace(rootless)
         mgmt = mgmt_addresses(lab)
         wiring = wires.wire(lab, mgmt)
+        needs.programs(lab)
+        needs.open_files(len(wiring.spaces))
         _home_settings()
         fds = _networks(lab, wiring, warnings)
         channel.say(Progress("namespaces", len(wiring.spaces), len(wiring.spaces)))
@@ -121,14 +124,20 @@ def _workplace(rootless: bool) -> Base:
     return machine_base(rootless)
 
 
-def set_sysctl(name: str, value: str) -> str:
-    """Set a kernel setting of this thread's network; returns why it cannot be, "" when it was."""
+def set_sysctl(name: str, value: str, owner: str = "the lab's own network") -> str:
+    """Set a kernel setting of this thread's network; returns why it cannot be, "" when it was.
+
+    Raises Mistake for a value that the kernel refuses, Fault for whatever else it does.
+    """
+    if not name.startswith("net."):
+        return f"{owner}: {name} is no setting of a network, and nodes share the machine's kernel: it was left out"
     try:
         Path("/proc/sys", *name.split(".")).write_text(value)
     except FileNotFoundError:
-        return f"this kernel has no setting {name}: it was left out"
+        return f"{owner}: this kernel has no setting {name}: it was left out"
     except OSError as error:
-        raise Fault(f"cannot set {name}={value}: {error.strerror}") from error
+        kind = Mistake if error.errno == errno.EINVAL else Fault
+        raise kind(f"{owner}: cannot set {name}={value}: {error.strerror}") from error
     return ""
 
 
@@ -145,9 +154,7 @@ def _networks(lab: Lab, wiring: Wiring, warnings: list[str]) -> dict[str, int]:
         syscalls.unshare(NEWNET)
         fds[space] = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         for name, value in (NODE_SYSCTLS | dict(nodes[space].sysctls)).items():
-            if not name.startswith("net."):
-                continue
-            if lack := set_sysctl(name, value):
+            if lack := set_sysctl(name, value, f"node {space}"):
                 warnings.append(lack)
     syscalls.setns(fds[HOME], NEWNET, "the lab's own network")
     return fds

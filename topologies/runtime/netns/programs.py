@@ -74,7 +74,10 @@ def start_frr(node: LabNode) -> bool:
         _finish(node, argv, [spawn(node, argv, EXEC_LOG)])
     _finish(node, ("FRR",), [spawn(node, argv, EXEC_LOG) for argv in wanted.others])
     if os.access(frr.INTEGRATED, os.R_OK):
+        hasty = frr.hastens(_text(frr.INTEGRATED), _bgp(node, ()))
+        _bgp(node, frr.HASTE if hasty else ())
         _finish(node, ("vtysh", "-b"), [spawn(node, ("vtysh", "-b"), EXEC_LOG)])
+        _bgp(node, frr.LEISURE if hasty else ())
     spawn(node, wanted.watcher, EXEC_LOG)
     return True
 
@@ -124,6 +127,18 @@ def as_user(user: str, argv: Sequence[str]) -> tuple[str, ...]:
     if uid is None or gid is None:
         raise Fault(f"no user {user!r}; there are {', '.join(known)}")
     return ("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--", *argv)
+
+
+def _bgp(node: LabNode, lines: Sequence[str]) -> bool:
+    """Say some lines to a node's bgpd; whether it has one."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.connect(frr.BGP)
+            if lines:
+                vty.ask(sock, lines, who=f"node {node.name}: bgpd", timeout=START_SECONDS)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _finish(node: LabNode, argv: Sequence[str], pids: Sequence[int]) -> None:

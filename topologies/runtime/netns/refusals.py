@@ -40,8 +40,22 @@ def _lack(node: LabNode, owners: Set[str]) -> str:
         return f"network-mode {node.network_mode!r}; the netns runtime has none and container:NODE"
     if shared != node.network_mode and shared not in owners:
         return f"network-mode {node.network_mode!r}; nodes with a network of their own are {', '.join(sorted(owners))}"
+    return _unsealed(node) or _unpublished(node)
+
+
+def _unsealed(node: LabNode) -> str:
+    """What a node asks of the machine itself that it does not get."""
     if any(each.target == "host" for each in node.stage_execs):
         return "a stage runs a command on the machine itself; a lab is sealed, so commands run in nodes only"
     if node.user not in ("", "root", "0") and os.geteuid() != 0:
         return f"user {node.user!r}; a lab without root has no other user"
-    return "the netns runtime has no ports yet" if node.ports else ""
+    return ""
+
+
+def _unpublished(node: LabNode) -> str:
+    """Why a node's ports cannot be published, "" where they can."""
+    if node.ports and node.network_mode:
+        return "ports are published over the management network, and it is not in it"
+    if any(port.protocol == "sctp" for port in node.ports):
+        return "a published port of protocol sctp; the netns runtime has tcp, udp"
+    return ""
