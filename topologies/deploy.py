@@ -81,14 +81,17 @@ def _containerlab_source(path: Path, name: str, env: Mapping[str, str], *, nativ
 
 
 def _fabric_source(path: Path, name: str, text: str) -> Source:
-    from topologies.files.fabric import parse_fabric
+    from topologies.files.fabric import parse_fabric, placed
     from topologies.planning import plan
     from topologies.render.assemble import lab
 
     fabric = parse_fabric(text, str(path))
     if name:
         fabric = replace(fabric, name=name)
-    planned = plan(fabric)
+    try:
+        planned = plan(fabric)
+    except Mistake as error:
+        raise Mistake(placed(str(error), text, str(path))) from None
     return Source(str(path.absolute()), lab(fabric, planned, file=str(path.absolute())), fabric, planned, text)
 
 

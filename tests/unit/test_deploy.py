@@ -161,3 +161,12 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     """The message names the file and the reason."""
     with pytest.raises(Mistake, match=r"cannot read .*none\.yml: No such file"):
         deploy.load(tmp_path / "none.yml")
+
+
+def test_what_planning_finds_wrong_has_its_place_in_the_file(tmp_path: Path) -> None:
+    """Too narrow ECMP is found only when routes are planned, and still told by line and column."""
+    file = tmp_path / "x.yml"
+    file.write_text("name: x\ndesign: leaf-spine\nspines: 2\nleaves: 2\nunderlay:\n  ecmp: 1\n")
+
+    with pytest.raises(Mistake, match=r"x\.yml:6:9: \$\.underlay\.ecmp: 1 is less than the 2 equal paths"):
+        deploy.load(file)

@@ -135,6 +135,12 @@ def parse_fabric(text: str, place: str) -> Fabric:
     return fabric
 
 
+def placed(complaint: str, text: str, place: str) -> str:
+    """What planning found wrong, with its place in the fabric file; it names the key first, such as underlay.ecmp."""
+    document, key = parse(text, place), complaint.partition(":")[0]
+    return f"{document.at(*key.split('.'))}: $.{complaint}" if key.startswith("underlay.") else f"{place}: {complaint}"
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of fabric files, for editors."""
     return msgspec.json.schema(AnyDesign)
