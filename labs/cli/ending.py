@@ -1,13 +1,19 @@
 """How `up` and `check` end: what runs, what each phase took, what was proven, and how to get in."""
 
+import shlex
+import shutil
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labs.bringup import Brought
 from labs.cli import screen
+from labs.cli.listing import near
 from labs.cli.reports import Report, counted, lab_report
 from topologies import deploy
 from topologies.model import TIERS
+from topologies.runtime import store
 from topologies.runtime.model import LabRecord
 
 if TYPE_CHECKING:
@@ -41,7 +47,8 @@ def show_ending(done: Brought, *, as_json: bool) -> None:
     show_differences(done.report)
     screen.result("")
     screen.verdict(closing(done), good=done.fine)
-    for line in ways_in(record):
+    several = len(store.here().names()) > 1
+    for line in ways_in(record, called(sys.argv[0], shutil.which("closlab")), several=several):
         screen.result(f"  {line}")
 
 
@@ -64,15 +71,22 @@ def took(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.2f} s"
 
 
-def ways_in(record: LabRecord) -> list[str]:
-    """The commands that a user wants next, with names of this lab."""
-    nodes = record.lab.nodes
+def called(program: str, on_path: str | None) -> str:
+    """How the user starts closlab: by its path where that is what runs and the shell would not find it by its name."""
+    found = on_path is not None and Path(on_path).resolve() == Path(program).resolve()
+    return "closlab" if found or Path(program).name != "closlab" else shlex.quote(near(program))
+
+
+def ways_in(record: LabRecord, program: str = "closlab", *, several: bool = False) -> list[str]:
+    """The commands that a user wants next, with names of this lab; `several`: there are other labs, so it is named."""
+    nodes = [node for node in record.lab.nodes if node.kind != "bridge"]
     if not nodes:
         return []
-    last = nodes[-1].name
+    lab = f" --lab {record.name}" if several else ""
     router = next((node.name for node in nodes if node.daemons or "frr" in node.image), "")
-    talk = [f"closlab vtysh {router} -c 'show bgp summary'"] if router else []
-    return [f"closlab shell {last}", *talk, f"closlab show {record.name}", f"closlab down {record.name}"]
+    talk = [f"{program} vtysh {router}{lab} -c 'show bgp summary'"] if router else []
+    shell = f"{program} shell {nodes[-1].name}{lab}"
+    return [shell, *talk, f"{program} show {record.name}", f"{program} down {record.name}"]
 
 
 def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:

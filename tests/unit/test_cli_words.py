@@ -1,12 +1,13 @@
 """What the command line makes of words, and of values: pure parts."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from labs.cables import Cable
 from labs.cli.chosen import choose, end_of
-from labs.cli.ending import nodes_by_role, ways_in
+from labs.cli.ending import called, nodes_by_role, ways_in
 from labs.cli.reports import ago, counted, link_report
 from labs.pictures import as_states
 from topologies.errors import Mistake
@@ -84,6 +85,19 @@ def test_the_ways_in_fit_the_lab() -> None:
     assert not any("vtysh" in line for line in ways_in(record(LabNode(name="n", image="alpine"))))
     assert "closlab vtysh n -c 'show bgp summary'" in ways_in(record(LabNode(name="n", image="frrouting/frr")))
     assert ways_in(record()) == []
+    assert ways_in(record(LabNode(name="br0", kind="bridge"))) == []
+
+
+def test_the_ways_in_work_as_they_are_printed(tmp_path: Path) -> None:
+    """The program is named by its path where the shell would not find it, and the lab where there are several."""
+    program = tmp_path / "closlab"
+
+    assert called(str(program), str(program)) == "closlab"
+    assert called(str(program), None) == called(str(program), "/usr/bin/closlab") == str(program)
+    assert called(".venv/bin/closlab", None) == ".venv/bin/closlab"
+    assert called("/usr/bin/pytest", None) == "closlab"
+    one = ways_in(record(LabNode(name="n", image="frr")), ".venv/bin/closlab", several=True)
+    assert one[:2] == [".venv/bin/closlab shell n --lab x", ".venv/bin/closlab vtysh n --lab x -c 'show bgp summary'"]
 
 
 def test_a_link_is_reported_with_the_ends_it_has() -> None:
