@@ -1,8 +1,10 @@
 """The one door for starting programs. A failure quotes the whole command, its exit code and its own stderr."""
 
 import shlex
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +63,23 @@ def run(
 def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program with this terminal to its end; returns its exit code. Mistake where it is missing."""
     try:
-        return subprocess.run(list(argv), env=env, check=False).returncode
+        with _interrupts_left_to_it():
+            return subprocess.run(list(argv), env=env, check=False).returncode
     except FileNotFoundError as error:
         raise Mistake(f"program not found: {error.filename}; `closlab doctor` says what installs it") from error
+
+
+@contextmanager
+def _interrupts_left_to_it() -> Iterator[None]:
+    """Ctrl-C reaches everything on the terminal, and the program there says what it means: ping counts, vtysh goes on.
+
+    A handler and not SIG_IGN, for that the program would inherit.
+    """
+    former = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def failure(finished: Finished) -> str:
