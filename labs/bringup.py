@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from topologies import deploy
-from topologies.errors import Fault
+from topologies.errors import Fault, Mistake
 from topologies.plan import Plan
 from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
@@ -54,7 +54,8 @@ def bring_up(
                 record = _converged(record, source.plan, within, say)
                 report, seconds = timed(lambda: verdict(record, source.plan))
                 record = replace(record, phases={**record.phases, "check": seconds})
-                deploy.remember(record, at=at)
+                with suppress(Mistake):  # somebody acts on the lab just now: times are not worth taking it down
+                    deploy.remember(record, at=at)
         except Fault as error:
             undo.pop_all()
             if not at.exists(record.name):
@@ -82,7 +83,7 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) -> LabRecord:
     """Wait until every planned route and session is there; without a plan, until a check finds nothing wrong."""
     if plan is None:
-        _, seconds = timed(lambda: _settled(record, within))
+        _, seconds = timed(lambda: settle(record, None, min(within, SETTLING)))
     else:
         from telemetry.converge import converge
 
@@ -90,14 +91,14 @@ def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) ->
     return replace(record, phases={**record.phases, "converge": seconds})
 
 
-def _settled(record: LabRecord, within: float) -> None:
-    """Wait until nothing is wrong that needs no plan to be seen.
+def settle(record: LabRecord, plan: Plan | None, within: float) -> None:
+    """Wait until a check without the mesh finds nothing wrong, at most `within` seconds.
 
-    What is still wrong then is the check's to report: the lab may be meant so, and without a plan nobody can tell.
+    What is still wrong then is the check's to report: a lab without a plan may be meant so.
     """
     with suppress(Fault):
         until(
             f"lab {record.name} settled",
-            lambda: "; ".join(str(each) for each in verdict(record, None).differences[:1]),
-            within=min(within, SETTLING),
+            lambda: "; ".join(str(each) for each in verdict(record, plan, mesh=False).differences[:1]),
+            within=within,
         )

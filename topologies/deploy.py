@@ -16,7 +16,7 @@ from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.model import Fabric
 from topologies.plan import Plan
-from topologies.runtime import store
+from topologies.runtime import identity, store
 from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
 
 
@@ -159,11 +159,14 @@ def down(name: str, *, at: store.Store | None = None) -> bool:
 
 
 def remember(record: LabRecord, *, at: store.Store | None = None) -> None:
-    """Put what was learnt of a running lab into its record; nothing where it was taken down, or replaced, meanwhile."""
+    """Put the phases of a running lab into its record, as that is by now: its nodes may have been restarted meanwhile.
+
+    Nothing where the lab was taken down, or replaced. Raises Mistake where somebody is at work on it.
+    """
     at = at or store.here()
     with at.claim(record.name, "up"):
-        if at.exists(record.name) and at.read(record.name).id == record.id:
-            at.write(record)
+        if at.exists(record.name) and (latest := at.read(record.name)).id == record.id:
+            at.write(replace(latest, phases=record.phases))
 
 
 def act(name: str, node: str, action: Action, *, at: store.Store | None = None) -> LabRecord:
@@ -180,7 +183,7 @@ def act(name: str, node: str, action: Action, *, at: store.Store | None = None) 
 
 def standing(record: LabRecord, *, busy: bool) -> tuple[Status, Mapping[str, Life]]:
     """How a lab and its nodes stand; one from before a reboot, or half-made with nobody `busy` on it, is broken."""
-    if record.boot_id != store.boot_id():
+    if record.boot_id != identity.boot_id():
         return Status.BROKEN, {node.name: Life.DEAD for node in record.lab.nodes}
     status = Status.BROKEN if record.status is Status.CREATING and not busy else record.status
     return status, runtime_named(record.runtime, place=f"the record of lab {record.name!r}").look(record)
@@ -202,7 +205,7 @@ def _refuse_second(at: store.Store, name: str) -> None:
     record = at.read(name)
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
     state = "was not brought up whole" if record.status is Status.CREATING else f"is {record.status}"
-    if record.boot_id != store.boot_id():
+    if record.boot_id != identity.boot_id():
         state = "ended when the machine restarted"
     raise Mistake(f"lab {name!r} is there already: it {state}, from {since}; `closlab down {name}` removes it")
 
@@ -214,7 +217,7 @@ def _new_record(source: Source, runtime_name: str) -> LabRecord:
         runtime=runtime_name,
         status=Status.CREATING,
         created=time.time(),
-        boot_id=store.boot_id(),
+        boot_id=identity.boot_id(),
         uid=os.getuid(),
         version=installed_version(),
         lab=source.lab,

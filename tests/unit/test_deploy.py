@@ -9,7 +9,7 @@ from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.lab import Lab, LabNode
 from topologies.runtime.fake import PHASES, Fake
-from topologies.runtime.model import Life, Status
+from topologies.runtime.model import Life, Process, Status
 from topologies.runtime.store import Store
 
 SOURCE = deploy.Source("x.yml", Lab("small", (LabNode(name="a"), LabNode(name="b")), ()))
@@ -111,6 +111,17 @@ def test_a_down_that_fails_keeps_the_record(at: Store, fake: Fake) -> None:
     with pytest.raises(Fault, match="busy"):
         deploy.down("small", at=at)
     assert at.exists("small")
+
+
+def test_what_is_learnt_of_a_lab_does_not_undo_what_was_done_to_it(at: Store, fake: Fake) -> None:
+    """A node that was restarted while the lab converged has another first process, by which `down` and all else go."""
+    old = deploy.up(SOURCE, "fake", say=silent, at=at)
+    restarted = replace(old, nodes=(replace(old.nodes[0], init=Process(12, 345)), *old.nodes[1:]))
+    at.write(restarted)
+
+    deploy.remember(replace(old, phases={"converge": 1.0}), at=at)
+
+    assert at.read("small") == replace(restarted, phases={"converge": 1.0})
 
 
 def test_what_is_learnt_of_a_lab_does_not_bring_it_back(at: Store, fake: Fake) -> None:

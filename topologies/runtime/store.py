@@ -155,16 +155,6 @@ def here(env: Mapping[str, str] | None = None, uid: int | None = None) -> Store:
     return Store(Path(home) / "closlab")
 
 
-def folder(name: str) -> Path:
-    """The folder of a lab in the store of this user."""
-    return here().folder(name)
-
-
-def boot_id() -> str:
-    """What the kernel calls this boot of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
 def write_whole(path: Path, data: bytes) -> None:
     """Put a file on disk so that any reader, also after a power cut, finds the old or the new one. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
