@@ -11,12 +11,12 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from secrets import token_bytes
 
+from topologies.lab import MANAGEMENT
 from topologies.model import Endpoint
 from topologies.runtime.door import Door
 
 ETHERTYPE = 0x88B5
 NEAREST_BRIDGE = bytes.fromhex("0180c200000e")
-MANAGEMENT = "eth0"  # leads out of the fabric
 AT_ONCE = 64  # sockets that are closed side by side
 TRIES = 3  # an impaired link may lose a frame
 LISTEN = 0.05  # seconds for stragglers; veth hands over at once

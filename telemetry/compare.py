@@ -7,7 +7,7 @@ What only shows between nodes (seeds that are alike) has functions of its own.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from telemetry.compare_routes import route_differences
-from telemetry.model import Difference, NodeFacts, Session, What
+from telemetry.model import ESTABLISHED, Difference, NodeFacts, Session, What
 from topologies.model import Role
 from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedSession
 
@@ -128,7 +128,7 @@ def session_differences(node: NodePlan, seen: NodeFacts, owners: Mapping[str, st
             # FRR shows 0 for an unnumbered neighbour until its peer was heard, and then what is configured.
             yield Difference(node.name, subject, What.ASN, f"AS {wanted.peer_asn}", f"AS {found.peer_asn}")
         if not found.established:
-            yield Difference(node.name, subject, What.SESSION_DOWN, "Established", _state(found))
+            yield Difference(node.name, subject, What.SESSION_DOWN, ESTABLISHED, _state(found))
             continue
         yield from _negotiated(node.name, wanted, found)
         peer = owners.get(found.router_id, found.hostname or "an unknown router")

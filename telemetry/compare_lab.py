@@ -7,12 +7,10 @@ daemons answer, its configured sessions are Established and its addresses are un
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_interface
 
-from telemetry.model import Difference, NodeFacts, What
-from topologies.lab import End, Lab, Veth
+from telemetry.model import ESTABLISHED, Difference, NodeFacts, What
+from topologies.lab import BRIDGE, MANAGEMENT, End, Lab, Veth
 from topologies.model import Endpoint
 
-BRIDGE = "bridge"  # a node of this kind passes frames on: it has ports, and no far end of its own
-MANAGEMENT = "eth0"
 DEAD_NEIGHBOUR = "failed"
 
 Subject = Callable[[Lab, Mapping[str, NodeFacts]], Iterable[Difference]]
@@ -71,7 +69,7 @@ def session_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Di
                 why = f" (last reset: {session.last_reset})" if session.last_reset else ""
                 found = f"{session.state}{why}"
                 subject = f"session {session.neighbor}"
-                yield Difference(node.name, subject, What.SESSION_DOWN, "Established", found)
+                yield Difference(node.name, subject, What.SESSION_DOWN, ESTABLISHED, found)
 
 
 def address_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:

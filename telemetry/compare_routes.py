@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 
-from telemetry.lacking import MAIN, HopNames, live_routes
+from telemetry.lacking import HopNames, live_routes
 from telemetry.model import Difference, NodeFacts, What
+from topologies.lab import MANAGEMENT
 from topologies.plan import NodePlan, StaticRoute
 from topologies.runtime.netlink_decode import KernelRoute
+from topologies.runtime.netlink_encode import MAIN_TABLE
 
 KERNEL, STATIC, BGP = 2, 4, 186
 PROTOCOLS = {KERNEL: "kernel", 3: "boot", STATIC: "static", 9: "ra", 16: "dhcp", BGP: "bgp", 11: "zebra", 196: "static"}
-MANAGEMENT = "eth0"
 LINK_LOCAL, MULTICAST = "fe80::/64", "ff00::/8"
 NOWHERE = ("blackhole", "unreachable", "prohibit")
 
@@ -39,7 +40,7 @@ def _static(node: NodePlan, seen: NodeFacts, hop_names: HopNames) -> Iterator[Di
     for route in node.static_routes:
         found = live_routes(seen.routes, route.table).get(_prefix(route))
         interfaces = frozenset(interface for _, interface in route.via)
-        subject = f"route {route.prefix}" + (f" (table {route.table})" if route.table != MAIN else "")
+        subject = f"route {route.prefix}" + (f" (table {route.table})" if route.table != MAIN_TABLE else "")
         if found is None:
             yield Difference(node.name, subject, What.ROUTE_MISSING, _over(interfaces), "no route")
         elif found.type == "unicast" and hop_names(found.hops) != interfaces:
@@ -49,7 +50,7 @@ def _static(node: NodePlan, seen: NodeFacts, hop_names: HopNames) -> Iterator[Di
 def _unplanned(node: NodePlan, live: dict[str, KernelRoute], hop_names: HopNames) -> Iterator[Difference]:
     """Routes of the main table that nobody planned; connected ones follow from the planned addresses."""
     planned = {route.prefix for route in node.routes}
-    planned |= {_prefix(route) for route in node.static_routes if route.table == MAIN}
+    planned |= {_prefix(route) for route in node.static_routes if route.table == MAIN_TABLE}
     planned |= set(_connected(node)) | {LINK_LOCAL, MULTICAST}
     for prefix, route in live.items():
         if prefix in planned or route.type in NOWHERE or _is_management(route, hop_names):

@@ -11,14 +11,13 @@ from telemetry import frr
 from telemetry.cables import see_cables
 from telemetry.model import BfdPeer, NodeFacts, Session
 from topologies.errors import Fault
-from topologies.lab import LabNode
+from topologies.lab import BRIDGE, LabNode
 from topologies.model import Endpoint
 from topologies.runtime.door import Door, enter, open_door
 from topologies.runtime.model import LabRecord
 from topologies.runtime.netlink import MAIN_TABLE, KernelRoute, Netlink
 from topologies.runtime.syscalls import inside_netns
 
-BRIDGE = "bridge"  # a node of this kind has cables and no programs
 AT_ONCE = 8  # nodes asked side by side
 SYSCTLS = (
     "net.ipv4.ip_forward",

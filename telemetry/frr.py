@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from telemetry.model import BfdPeer, Session
+from telemetry.model import ESTABLISHED, BfdPeer, Session
 from topologies.errors import Fault
 from topologies.plan import IPV4, IPV6
 
@@ -72,7 +72,7 @@ def parse_states(text: str) -> dict[str, str]:
     states: dict[str, str] = {}
     for name in FAMILIES:
         for neighbor, peer in _summary(text, name).items():
-            if states.get(neighbor, "Established") == "Established":
+            if states.get(neighbor, ESTABLISHED) == ESTABLISHED:
                 states[neighbor] = peer.state
     return states
 
@@ -103,7 +103,7 @@ def _session(name: str, seen: _Neighbor) -> Session:
             for theirs, ours in FAMILIES.items()
             if theirs in counted
         ),
-        uptime=seen.bgp_timer_up_msec / 1000 if seen.bgp_state == "Established" else 0.0,
+        uptime=seen.bgp_timer_up_msec / 1000 if seen.bgp_state == ESTABLISHED else 0.0,
         last_reset=seen.last_notification_reason or seen.last_reset_due_to,
         admin_down=seen.admin_shut_down,
     )

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
+from telemetry.model import ESTABLISHED
 from topologies.plan import NodePlan, PlannedRoute
 from topologies.runtime.netlink_decode import Hop, KernelRoute
+from topologies.runtime.netlink_encode import MAIN_TABLE
 
-MAIN = 254
 
-
-def live_routes(routes: Iterable[KernelRoute], table: int = MAIN) -> dict[str, KernelRoute]:
+def live_routes(routes: Iterable[KernelRoute], table: int = MAIN_TABLE) -> dict[str, KernelRoute]:
     """The route that the kernel uses for each prefix of a table: the one with the lowest metric."""
     used: dict[str, KernelRoute] = {}
     for route in routes:
@@ -54,7 +54,7 @@ def lacking_sessions(node: NodePlan, states: Mapping[str, str]) -> list[str]:
     return [
         f"{peer} ({neighbor}) is in {states.get(neighbor) or 'no session'}"
         for neighbor, peer in wanted.items()
-        if states.get(neighbor) != "Established"
+        if states.get(neighbor) != ESTABLISHED
     ]
 
 

@@ -17,7 +17,7 @@ from secrets import token_bytes
 from telemetry.facts import open_doors
 from telemetry.model import Difference, NodeFacts, What
 from telemetry.paths import Flow, Path, Tracer
-from telemetry.probes import Loss, Mesh, MeshSummary, Target, lay_out, losses, suspects
+from telemetry.probes import HEADERS, Loss, Mesh, MeshSummary, Target, lay_out, losses, suspects
 from telemetry.spread import spread_differences
 from topologies.errors import Mistake
 from topologies.plan import IPV4, Plan
@@ -200,8 +200,8 @@ def _named(mesh: Mesh, wire: Wire, found: tuple[Loss, ...], tracer: Tracer) -> I
 
 
 def _packet(mesh: Mesh, pair: int) -> int:
-    headers = 28 if mesh.targets[mesh.pairs[pair][0]].family == IPV4 else 48
-    return mesh.sizes[pair] + headers
+    """The bytes of a pair's full-size probe as an IP packet."""
+    return mesh.sizes[pair] + HEADERS[mesh.targets[mesh.pairs[pair][0]].family]
 
 
 def _amount(mesh: Mesh, loss: Loss) -> str:

@@ -12,9 +12,7 @@ from telemetry.probes import Target, widest
 from topologies.model import Role
 from topologies.plan import NodePlan, Plan
 
-PER_WAY = (
-    24  # flows per equal way that must arrive at a switch before it is judged: by chance one stays empty 1 : e**24
-)
+PER_WAY = 24  # flows per equal way that a switch is judged by: the chance that one way stays empty is e**-24
 MOST_FLOWS = 4096
 PORT = 4791  # as RoCEv2 has it: only the source port differs between flows
 FIRST_PORT = 49152
@@ -50,7 +48,7 @@ def _far_pairs(plan: Plan, facts: Mapping[str, NodeFacts]) -> Iterator[tuple[Tar
     for node in plan.nodes.values():
         if node.role is Role.LEAF and node.probe_addresses and node.name in facts and facts[node.name].links:
             pods.setdefault(node.pod, []).append(node)
-    leaves = [group[0] for group in pods.values()] if len(pods) > 1 else [*pods.values(), []][0][:2]
+    leaves = [leaf for group in pods.values() for leaf in group[: 1 if len(pods) > 1 else 2]]
     for number, leaf in enumerate(leaves):
         other = leaves[(number + 1) % len(leaves)]
         if other is not leaf:

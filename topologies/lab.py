@@ -10,6 +10,8 @@ from typing import TypeAlias
 from topologies.model import Role
 
 DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
+MANAGEMENT = "eth0"  # a node's interface in the management network: it leads out of the fabric
+BRIDGE = "bridge"  # the kind of a node that has ports, and no programs or files of its own
 
 
 @dataclass(frozen=True, slots=True)
