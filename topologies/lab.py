@@ -127,6 +127,7 @@ class Daemon:
     ready: str = ""
     config: str = ""  # the file it reads, named when the daemon refuses a line of it
     optional: bool = False  # left out where the node has no such program, as of an older version
+    shared_with: str = ""  # another daemon that takes some lines of the same file, where it is there
 
 
 @dataclass(frozen=True, slots=True)

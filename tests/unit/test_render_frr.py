@@ -150,10 +150,10 @@ def test_bfd_brings_its_daemon() -> None:
 
     daemons = [daemon.name for daemon in Frr().daemons(routed(watched))]
 
-    assert daemons == ["zebra", "bfdd", "bgpd"]
+    assert daemons == ["mgmtd", "zebra", "bfdd", "bgpd"]
     assert "neighbor SPINES4 bfd" in conf(watched)
     assert "neighbor SPINES6 bfd" in conf(watched)
-    assert [daemon.name for daemon in Frr().daemons(routed(LEAF))] == ["zebra", "bgpd"]
+    assert [daemon.name for daemon in Frr().daemons(routed(LEAF))] == ["mgmtd", "zebra", "bgpd"]
 
 
 def test_a_watched_numbered_session_names_its_source() -> None:
@@ -188,8 +188,9 @@ def test_a_family_that_is_not_routed_is_not_mentioned() -> None:
 
 def test_daemons_are_ready_when_their_sockets_accept() -> None:
     """zebra is ready for its clients, the others when they answer; all name the file that they read."""
-    zebra, bgpd = Frr().daemons(routed(LEAF))
+    mgmtd, zebra, bgpd = Frr().daemons(routed(LEAF))
 
+    assert (mgmtd.optional, zebra.optional, bgpd.optional) == (True, False, False)
     assert (zebra.ready, bgpd.ready) == ("/run/frr/zserv.api", "/run/frr/bgpd.vty")
     assert bgpd.argv[:3] == ("/usr/lib/frr/bgpd", "-f", bgpd.config)
     assert "-d" not in bgpd.argv

@@ -36,8 +36,11 @@ class Frr:
         )
 
     def daemons(self, router: Router) -> tuple[Daemon, ...]:
-        """zebra first, for all others are its clients; bgpd last, so that bfdd is there when sessions ask for it."""
-        return tuple(daemon(name, self.vty(name)) for name in programs(router))
+        """zebra before all its clients; bgpd last, so that bfdd is there when sessions ask for it.
+
+        From FRR 9 on, mgmtd reads what zebra's file says of route-maps, and must be there before zebra does.
+        """
+        return (mgmtd(self.vty("mgmtd")), *(daemon(name, self.vty(name)) for name in programs(router)))
 
     def vty(self, daemon: str) -> str:
         """Path of a daemon's vty socket in the node."""
@@ -54,7 +57,15 @@ def daemon(name: str, vty: str) -> Daemon:
     config = str(SETTINGS / f"{name}.conf")
     log = f"file:{LOGS / name}.log"
     argv = (str(PROGRAMS / name), "-f", config, "-P", "0", "--limit-fds", MOST_FILES, "--log", log)
-    return Daemon(name, argv, ready=str(SOCKETS / "zserv.api") if name == "zebra" else vty, config=config)
+    if name == "zebra":
+        return Daemon(name, argv, ready=str(SOCKETS / "zserv.api"), config=config, shared_with="mgmtd")
+    return Daemon(name, argv, ready=vty, config=config)
+
+
+def mgmtd(vty: str) -> Daemon:
+    """The daemon that keeps part of the others' configurations from FRR 9 on; older ones have none."""
+    argv = (str(PROGRAMS / "mgmtd"), "-P", "0", "--limit-fds", MOST_FILES, "--log", f"file:{LOGS / 'mgmtd'}.log")
+    return Daemon("mgmtd", argv, ready=vty, optional=True)
 
 
 def text(template: str, router: Router) -> str:

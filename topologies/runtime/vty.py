@@ -68,3 +68,9 @@ def refused_lines(log: str) -> tuple[tuple[str, str, str], ...]:
     """The lines of a configuration that an FRR daemon refused: line number, text, FRR's words."""
     found = (REFUSED_LINE.search(line) for line in log.splitlines())
     return tuple(dict.fromkeys((hit[2], hit[3].strip(), hit[1].strip()) for hit in found if hit))
+
+
+def refused_by_all(log: str, *others: str) -> tuple[tuple[str, str, str], ...]:
+    """The lines of a file that nobody took, out of the logs of all daemons that read it."""
+    refused = [{text for _, text, _ in refused_lines(other)} for other in others]
+    return tuple(line for line in refused_lines(log) if all(line[1] in texts for texts in refused))

@@ -82,8 +82,14 @@ def script(node: LabNode, found: Mapping[str, str]) -> str:
         install="".join(f"    {line}\n" for line in install(node.files)),
         own=f"if id {OWNER} >/dev/null 2>&1; then {chown}; fi\n" if owned else "",
         network="".join([*rules, *network]),
-        daemons="".join(f"start {shlex.join((daemon.name, daemon.ready, *daemon.argv))}\n" for daemon in node.daemons),
+        daemons="".join(started(daemon) for daemon in node.daemons),
     )
+
+
+def started(daemon: Daemon) -> str:
+    """A line that starts a daemon, where the node has it."""
+    line = f"start {shlex.join((daemon.name, daemon.ready, *daemon.argv))}\n"
+    return f"if [ -x {shlex.quote(daemon.argv[0])} ]; then {line.rstrip()}; fi\n" if daemon.optional else line
 
 
 def run_folders(daemons: Iterable[Daemon]) -> set[str]:

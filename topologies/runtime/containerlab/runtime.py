@@ -229,7 +229,9 @@ def wait_for_daemons(record: LabRecord, node: LabNode) -> None:
     door = open_door(record, node.name)
     until(f"daemons of {node.name} answer", partial(silent, door.pid, node), within=DAEMONS_WITHIN)
     for daemon in node.daemons:
-        if refused := vty.refused_lines(said(door, daemon)):
+        sharing = [each for each in node.daemons if each.name == daemon.shared_with and present(door.pid, each)]
+        logs = [said(door, each) for each in (daemon, *sharing)]
+        if daemon.config and (refused := vty.refused_by_all(*logs)):
             lines = "; ".join(f"{daemon.config}:{number}: {words}: {text}" for number, text, words in refused)
             raise Fault(f"node {node.name}: {daemon.name} refused {lines}")
 
@@ -245,7 +247,13 @@ def said(door: Door, daemon: Daemon) -> str:
 
 def silent(pid: int, node: LabNode) -> str:
     """The daemons of a node at whose sockets nobody answers, by name."""
-    return ", ".join(each.name for each in node.daemons if each.ready and not answers(pid, each.ready))
+    there = [each for each in node.daemons if not each.optional or present(pid, each)]
+    return ", ".join(each.name for each in there if each.ready and not answers(pid, each.ready))
+
+
+def present(pid: int, daemon: Daemon) -> bool:
+    """Whether a node has the program of a daemon."""
+    return os.path.exists(f"/proc/{pid}/root{daemon.argv[0]}")
 
 
 def answers(pid: int, path: str) -> bool:

@@ -8,7 +8,7 @@ import asyncio
 import os
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from topologies.runtime.netns.channel import Channel
 from topologies.runtime.netns.ports import Published
@@ -71,8 +71,7 @@ class _Clients(asyncio.DatagramProtocol):
         self._clients: dict[Target, _Answers] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # no subclass of it in asyncio's own loop
 
     def datagram_received(self, data: bytes, addr: Target) -> None:
         client = self._clients.get(addr)
@@ -93,11 +92,10 @@ class _Answers(asyncio.DatagramProtocol):
         self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._there = transport
+        self._there = cast(asyncio.DatagramTransport, transport)
         self._timer = asyncio.get_running_loop().call_later(FORGET, transport.close)
         for data in self._early:
-            transport.sendto(data)
+            self._there.sendto(data)
 
     def send(self, data: bytes) -> None:
         if self._there is None:

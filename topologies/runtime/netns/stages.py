@@ -50,8 +50,8 @@ def steps(lab: Lab) -> dict[Step, set[Step]]:
 
 
 def callers(lab: Lab) -> list[tuple[str, str]]:
-    """Who opens BGP sessions to whom: each node to those of higher tiers that it is cabled to. The higher one must be
-    there first, for FRR tries a refused connection again only after a second. A file that orders its nodes has its way.
+    """Who opens BGP sessions to whom: each node to those of lower tiers that it is cabled to. The lower one must be there
+    first, for FRR tries a refused connection again only after a second. A file that orders its nodes has its way.
     """
     if any(node.waits for node in lab.nodes):
         return []
@@ -60,7 +60,7 @@ def callers(lab: Lab) -> list[tuple[str, str]]:
     for link in lab.links:
         if isinstance(link, Veth) and link.a.node in tier and link.b.node in tier:
             low, high = sorted((link.a.node, link.b.node), key=tier.__getitem__)
-            found += [(low, high)] if tier[low] < tier[high] else []
+            found += [(high, low)] if tier[low] < tier[high] else []
     return found
 
 
