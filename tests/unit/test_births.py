@@ -18,9 +18,9 @@ LAB = Lab("lab", (LEAF, SPINE, HOST), (cable("spine", "leaf"), cable("leaf", "ho
 
 
 def test_who_opens_sessions_comes_after_whom_it_calls() -> None:
-    """A leaf is born after the spines that it is cabled to, whichever end of the cable is named first."""
-    assert callers(LAB) == [("leaf", "spine")]
-    assert Step("spine", CREATE) in steps(LAB)[Step("leaf", CREATE)]
+    """A spine is born after the leaves that it is cabled to, whichever end of the cable is named first."""
+    assert callers(LAB) == [("spine", "leaf")]
+    assert Step("leaf", CREATE) in steps(LAB)[Step("spine", CREATE)]
 
 
 def test_nodes_without_daemons_wait_for_nobody() -> None:
@@ -34,7 +34,7 @@ def test_nodes_without_a_role_wait_for_nobody() -> None:
 
 
 def test_an_order_that_the_file_asks_for_is_kept() -> None:
-    """A spine that waits for its leaf would never be born if the leaf waited for it as well."""
-    patient = replace(SPINE, waits=(WaitFor(CREATE, "leaf", CREATE),))
+    """A leaf that waits for its spine would never be born if the spine waited for it as well."""
+    patient = replace(LEAF, waits=(WaitFor(CREATE, "spine", CREATE),))
 
-    assert not callers(replace(LAB, nodes=(LEAF, patient)))
+    assert not callers(replace(LAB, nodes=(patient, SPINE)))

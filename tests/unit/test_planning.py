@@ -83,14 +83,14 @@ def test_unnumbered_links_have_one_session_and_no_address() -> None:
 
 
 def test_numbered_links_have_one_session_per_family_and_the_upper_end_waits() -> None:
-    """Each over its own address; the spine is passive, except where BFD watches."""
+    """Each over its own address; the leaf is passive, except where BFD watches."""
     nodes = planned(SMALL + "underlay: {numbering: numbered}\n").nodes
     watched = planned(SMALL + "underlay: {numbering: numbered, bfd: true}\n").nodes
 
     assert [session.families for session in nodes["leaf1"].sessions[:2]] == [("ipv4",), ("ipv6",)]
-    assert all(session.passive for session in nodes["spine1"].sessions)
-    assert not any(session.passive for session in nodes["leaf1"].sessions)
-    assert not any(session.passive for session in watched["spine1"].sessions)
+    assert all(session.passive for session in nodes["leaf1"].sessions)
+    assert not any(session.passive for session in nodes["spine1"].sessions)
+    assert not any(session.passive for session in watched["leaf1"].sessions)
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])

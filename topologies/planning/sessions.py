@@ -40,7 +40,10 @@ def _unnumbered(underlay: Underlay, peer: Peer) -> Iterator[PlannedSession]:
 
 
 def _numbered(underlay: Underlay, peer: Peer) -> Iterator[PlannedSession]:
-    """The upper end waits to be called, so that no two calls cross; not with BFD, where FRR would reset the session."""
+    """The lower end waits to be called, so that no two calls cross; not with BFD, where FRR would reset the session.
+
+    The upper ends are few and started last: then all routes come at once, not again with each of many leaves.
+    """
     for cidr in peer.interface.peer_addresses:
         address = cidr.partition("/")[0]
         yield PlannedSession(
@@ -51,7 +54,7 @@ def _numbered(underlay: Underlay, peer: Peer) -> Iterator[PlannedSession]:
             peer_role=peer.role,
             families=(IPV6 if ":" in address else IPV4,),
             bfd=underlay.bfd,
-            passive=peer.below and not underlay.bfd,
+            passive=not peer.below and not underlay.bfd,
             extended_nexthop=False,
             address=address,
         )
