@@ -108,7 +108,7 @@ def lay_out(plan: Plan, without: Collection[str] = ()) -> Mesh:
 
 def flows_per_pair(width: int, sources: int, *, faults: int) -> int:
     """The fewest flows per pair that keep the chance of an unseen fault below MISS (see the top of this file)."""
-    if width <= 1:
+    if width <= 1 or not faults:
         return 1
     needed = math.log(MISS / faults) / (max(sources, 1) * math.log(1 - 1 / width))
     return min(max(math.ceil(needed), 1), MOST_FLOWS)

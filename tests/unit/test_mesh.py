@@ -89,6 +89,11 @@ def test_the_full_size_probe_fills_the_smallest_link_of_its_way() -> None:
     assert sizes["leaf1-host1", "leaf3-host1", "ipv6"] == 1500 - 48
 
 
+def test_a_lab_with_nobody_to_probe_needs_no_flows_to_speak_of() -> None:
+    """Where no node runs there is no fault to be missed, and `check` goes on to say that no node runs."""
+    assert flows_per_pair(4, 2, faults=0) == 1
+
+
 @given(width=st.integers(2, 64), sources=st.integers(1, 500), faults=st.integers(1, 100_000))
 def test_a_dead_way_is_missed_with_less_than_the_stated_chance(width: int, sources: int, faults: int) -> None:
     """The bound of the module's text holds, with as few flows as possible, unless the most flows are used."""
