@@ -19,17 +19,23 @@ from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 def check(
     name: Annotated[str, typer.Argument(metavar="[NAME]", autocompletion=complete_lab)] = "",
     mesh: Annotated[bool, typer.Option("--mesh/--no-mesh", help="Send probes between all loopbacks and hosts.")] = True,
+    within: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long it may take until nothing differs, as after a change.")
+    ] = 0,
     lab: LabName = "",
     as_json: AsJson = False,
 ) -> int:
     """Compare a running lab with its plan; exit code 1 where it differs."""
-    from labs.bringup import verdict
+    from labs.bringup import settle, verdict
     from labs.cli.chosen import chosen
     from labs.cli.ending import show_check
     from topologies import deploy
 
     record = chosen(name or lab)
-    report = verdict(record, deploy.plan_of(record), mesh=mesh)
+    plan = deploy.plan_of(record)
+    if within > 0:
+        settle(record, plan, within)
+    report = verdict(record, plan, mesh=mesh)
     show_check(record, report, as_json=as_json)
     return EXIT_CHECK_FAILED if report.differences else EXIT_FINE
 

@@ -141,9 +141,12 @@ def test_a_daemon_and_a_node_can_be_restarted(closlab: Closlab, healed: Callable
         closlab("node", "restart-daemon", "leaf2", "bgpd").returncode,
         closlab("node", "pause", "leaf1").returncode,
         closlab("node", "resume", "leaf1").returncode,
+        closlab("node", "restart", "leaf1").returncode,
     ]
+    healed_by_itself = closlab("check", "--within", "60")
 
-    assert codes == [0, 0, 0]
+    assert codes == [0, 0, 0, 0]
+    assert "no difference" in healed_by_itself.stdout
     assert closlab("node", "restart-daemon", "leaf2", "nosuchd").returncode == 2
 
 
