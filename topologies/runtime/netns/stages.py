@@ -50,8 +50,10 @@ def steps(lab: Lab) -> dict[Step, set[Step]]:
 
 
 def callers(lab: Lab) -> list[tuple[str, str]]:
-    """Who opens BGP sessions to whom: each node to those of lower tiers that it is cabled to. The lower one must be there
-    first, for FRR tries a refused connection again only after a second. A file that orders its nodes has its way.
+    """Who opens BGP sessions to whom: each node to those of lower tiers that it is cabled to.
+
+    The lower one must be there first, for FRR tries a refused connection again only after a second. A file that orders
+    its nodes has its way.
     """
     if any(node.waits for node in lab.nodes):
         return []
