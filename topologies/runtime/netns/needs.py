@@ -13,10 +13,10 @@ EACH, BESIDE = 3, 40  # files that the lab's first process has open for each nod
 def programs(lab: Lab) -> None:
     """Raise Mistake for the first daemon that is not on this machine; root file system folders have their own."""
     for node in lab.nodes:
-        if folder_of(node.image) or any(each.target == "/" for each in node.binds):
+        if folder_of(node.image) or node.binds:  # what is bound may bring them
             continue
         for daemon in node.daemons:
-            if daemon.argv[0].startswith("/") and not os.access(daemon.argv[0], os.X_OK):
+            if not daemon.optional and not os.access(daemon.argv[0], os.X_OK):
                 raise Mistake(f"node {node.name}: there is no {daemon.argv[0]}; `closlab doctor` says what installs it")
 
 
