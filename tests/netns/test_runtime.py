@@ -294,7 +294,6 @@ ZEBRA = ("/usr/lib/frr/zebra", "-f", "/etc/frr/zebra.conf", "--log", "file:/var/
             ["node r1", "zebra", "/etc/frr/zebra.conf:2", "No such command", "no such words"],
         ),
         ("", (*ZEBRA, "--no-such-option"), ["node r1", "zebra ended at its start", "exit code 1"]),
-        ("", ("/usr/lib/frr/nosuchd",), ["node r1", "cannot start zebra", "/usr/lib/frr/nosuchd"]),
     ],
 )
 def test_a_daemon_that_will_not_run_fails_the_lab_and_leaves_nothing(
