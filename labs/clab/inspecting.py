@@ -128,7 +128,7 @@ def cells(row: dict[str, object], *, every: bool, wide: bool) -> list[str]:
 def details(lab: Shown) -> list[dict[str, object]]:
     """The containers of a lab as `inspect --details` has them."""
     rows = []
-    for node, record in lab.pairs:
+    for node, record in outputs.containers(lab):
         found = outputs.container(lab, node, record, str(Path.cwd()))
         networks = {"IPv4addr": record.mgmt_ipv4.partition("/")[0], "IPv6addr": record.mgmt_ipv6.partition("/")[0]}
         rows.append(

@@ -4,9 +4,10 @@ import pytest
 
 from labs.clab.running import Answer, as_json, as_text, filtered, split
 from topologies.errors import Mistake
-from topologies.files.clab.outputs import Shown
+from topologies.files.clab.outputs import Shown, containers
 from topologies.lab import Lab, LabNode
 from topologies.process import Finished
+from topologies.runtime.model import NodeRecord
 
 NODES = (LabNode(name="n1", labels=(("tier", "1"),)), LabNode(name="n2", kind="frr"), LabNode(name="n3"))
 LAB = Shown(lab=Lab("l", NODES, ()), nodes=(), lives={}, lab_dir="/clab-l", owner="root", uptime=0)
@@ -64,3 +65,12 @@ def test_plain_answers_name_the_node_and_the_command() -> None:
     text = as_text(answer("clab-l-n1", "out\n", 2, "bad\n"))
 
     assert text == "Executed command node=clab-l-n1 command='x y' return-code=2\n  stdout=out\n  stderr=bad"
+
+
+def test_a_bridge_is_no_container() -> None:
+    """The real program neither lists bridges nor runs commands in them."""
+    nodes = (LabNode(name="n1"), LabNode(name="br0", kind="bridge"))
+    records = tuple(NodeRecord(node.name, f"clab-l-{node.name}") for node in nodes)
+    shown = Shown(lab=Lab("l", nodes, ()), nodes=records, lives={}, lab_dir="/clab-l", owner="root", uptime=0)
+
+    assert [node.name for node, _ in containers(shown)] == ["n1"]

@@ -65,7 +65,12 @@ def labels(lab: Lab, node: LabNode, *, lab_dir: str, owner: str) -> dict[str, st
 
 def inspect(labs: Iterable[Shown], *, relative_to: str) -> dict[str, list[dict[str, Any]]]:
     """`inspect --format json`: containers by lab. `relative_to` is the folder that labPath is relative to."""
-    return {shown.lab.name: [container(shown, *pair, relative_to) for pair in shown.pairs] for shown in labs}
+    return {shown.lab.name: [container(shown, *pair, relative_to) for pair in containers(shown)] for shown in labs}
+
+
+def containers(shown: Shown) -> list[tuple[LabNode, NodeRecord]]:
+    """The nodes that are containers to containerlab; bridges are not."""
+    return [pair for pair in shown.pairs if pair[0].kind != "bridge"]
 
 
 def container(shown: Shown, node: LabNode, record: NodeRecord, relative_to: str) -> dict[str, Any]:
