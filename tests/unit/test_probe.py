@@ -37,10 +37,12 @@ def test_every_capability_has_a_name_of_its_own_and_a_purpose() -> None:
 def test_a_failed_trial_is_told_in_the_kernels_words() -> None:
     """What the kernel refuses is told in its own words, with the option that it was built without."""
     trial = kernel.Trial("netem", "delay", "tc …", "CONFIG_NET_SCH_NETEM")
+    stood_in = kernel.Trial("dummy", "links", "ip …", "CONFIG_DUMMY", instead="a veth pair stands in")
 
     judged = kernel._judged(trial, "Error: Specified qdisc kind is unknown.")
 
     assert judged.lack == "Error: Specified qdisc kind is unknown. (CONFIG_NET_SCH_NETEM)"
+    assert kernel._judged(stood_in, "Unknown device type.").lack.endswith("(CONFIG_DUMMY); a veth pair stands in")
 
 
 def test_a_missing_tool_is_no_missing_kernel_option() -> None:

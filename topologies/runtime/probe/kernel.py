@@ -27,14 +27,27 @@ class Trial:
     use: str
     command: str
     option: str  # what the kernel must be built with
+    instead: str = ""  # how closlab does without it
 
 
 TRIALS = (
-    Trial("netem", "delay, loss, reordering", "tc qdisc add dev lo root netem delay 1ms", "CONFIG_NET_SCH_NETEM"),
+    Trial(
+        "netem",
+        "delay, loss, reordering",
+        "tc qdisc add dev lo root netem delay 1ms",
+        "CONFIG_NET_SCH_NETEM",
+        instead="only rates can be set",
+    ),
     Trial("tbf", "link rates", "tc qdisc add dev lo root tbf rate 1gbit burst 64k latency 1ms", "CONFIG_NET_SCH_TBF"),
     Trial("htb", "rates by class of traffic", "tc qdisc add dev lo root htb default 1", "CONFIG_NET_SCH_HTB"),
     Trial("nft", "loss, corruption, ECN marks without netem", "nft add table inet probe", "CONFIG_NF_TABLES"),
-    Trial("dummy", "links of type dummy", "ip link add probe0 type dummy", "CONFIG_DUMMY"),
+    Trial(
+        "dummy",
+        "links of type dummy",
+        "ip link add probe0 type dummy",
+        "CONFIG_DUMMY",
+        instead="one end of a veth pair stands in",
+    ),
     Trial("vrf", "tenants apart on one switch", "ip link add probe0 type vrf table 10", "CONFIG_NET_VRF"),
     Trial("bridge", "nodes of kind bridge", "ip link add probe0 type bridge", "CONFIG_BRIDGE"),
     Trial("vxlan", "overlays", "ip link add probe0 type vxlan id 1 dstport 4789", "CONFIG_VXLAN"),
@@ -123,7 +136,8 @@ def _judged(trial: Trial, words: str) -> Capability:
     if "not found" in words:
         cure = f"apt-get install {'nftables' if trial.name == 'nft' else 'iproute2'}"
         return Capability(trial.name, trial.use, lack=words, cure=cure)
-    return Capability(trial.name, trial.use, lack=f"{words} ({trial.option})")
+    instead = f"; {trial.instead}" if trial.instead else ""
+    return Capability(trial.name, trial.use, lack=f"{words} ({trial.option}){instead}")
 
 
 def _tried_out(argv: list[str]) -> process.Finished:
