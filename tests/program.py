@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+SMALL, LARGE, MANY = (f"{size}{os.getpid()}x" for size in ("small", "large", "many"))  # names for labs of a test
 NAMED = ("/run/netns", "/var/tmp", "/run/frr", "/var/log/frr", "/etc/frr", "/etc/ssh/ssh_config.d")
 
 

@@ -6,14 +6,13 @@ import signal
 import time
 
 import pytest
-from program import Closlab
+from program import LARGE, SMALL, Closlab
 
 from topologies.waiting import until
 
 KILLS = int(os.environ.get("CLOSLAB_KILLS", "4"))
 SEED = int(os.environ.get("CLOSLAB_SEED", "1"))
 LONGEST = 2.5  # seconds that `up` of the small fabric takes from its command line to its check, about
-LARGE, SMALL = "hilarge", "hismall"
 
 
 def links() -> frozenset[str]:
