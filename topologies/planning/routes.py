@@ -9,6 +9,7 @@ What cannot be foretold is refused: which of too many equal paths a router keeps
 passes on where a peer would take one and not another.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -38,15 +39,17 @@ def ways_to(origin: str, speakers: Mapping[str, Speaker], *, ecmp: int) -> Ways:
     ways: dict[str, frozenset[str]] = {}
     frontier: Iterable[str] = (origin,)
     while frontier:
-        heard: dict[str, set[str]] = {}
-        carried: dict[str, set[Path]] = {}
+        heard: defaultdict[str, list[str]] = defaultdict(list)
+        carried: defaultdict[str, set[Path]] = defaultdict(set)
         for name in frontier:
             sender = speakers[name]
             sent = {path | {sender.asn} for path in paths[name]}
+            crossed = frozenset[int]().union(*sent)
             for peer, interface in _told(sender, origin):
-                if peer not in paths and _accepts(speakers[peer], sender, sent, origin):
-                    heard.setdefault(peer, set()).add(interface)
-                    carried.setdefault(peer, set()).update(sent)
+                if peer in paths or (speakers[peer].asn in crossed and _loops(speakers[peer], sender, sent, origin)):
+                    continue
+                heard[peer].append(interface)
+                carried[peer] |= sent
         for name, interfaces in heard.items():
             _fits(name, origin, len(interfaces), ecmp)
             ways[name] = frozenset(interfaces)
@@ -62,15 +65,14 @@ def _told(sender: Speaker, origin: str) -> Iterable[tuple[str, str]]:
     return (*sender.above, *sender.below)
 
 
-def _accepts(peer: Speaker, sender: Speaker, sent: Collection[Path], origin: str) -> bool:
-    """AS loop detection (RFC 4271, section 9.1.2)."""
-    loops = sum(peer.asn in path for path in sent)
-    if 0 < loops < len(sent):
+def _loops(peer: Speaker, sender: Speaker, sent: Collection[Path], origin: str) -> bool:
+    """AS loop detection (RFC 4271, section 9.1.2), for a peer whose ASN is in some of the paths."""
+    if not all(peer.asn in path for path in sent):
         raise Mistake(
             f"{sender.name} has equal paths to {origin}, some through AS {peer.asn} of {peer.name}: whether "
             f"{peer.name} gets a route depends on which one is passed on; the cabling must be regular"
         )
-    return not loops
+    return True
 
 
 def _fits(name: str, origin: str, width: int, ecmp: int) -> None:
