@@ -14,3 +14,10 @@ def complete_node(incomplete: str) -> list[str]:
 
     labs = [entry.lab for entry in here().every() if not isinstance(entry, Unreadable)]
     return sorted({node.name for lab in labs for node in lab.nodes if node.name.startswith(incomplete)})
+
+
+def complete_runtime(incomplete: str) -> list[str]:
+    """Names of runtimes."""
+    from topologies.deploy import RUNTIMES
+
+    return [name for name in RUNTIMES if name.startswith(incomplete)]

@@ -9,14 +9,14 @@ import typer
 
 from labs.cli import screen
 from labs.cli.completing import complete_lab
-from labs.cli.options import AsJson, LabName, TopologyFile
+from labs.cli.options import AsJson, LabName, OneLab, RuntimeName, TopologyFile
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FAULT, EXIT_FINE, ClosError
 
 
 def up(
     file: TopologyFile,
     *,
-    runtime: Annotated[str, typer.Option(metavar="NAME", help="netns or containerlab.")] = "netns",
+    runtime: RuntimeName = "netns",
     name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as its file says.")] = "",
     check: Annotated[bool, typer.Option("--check/--no-check", help="Wait for convergence and check it.")] = True,
     within: Annotated[float, typer.Option(metavar="SECONDS", help="How long convergence may take.")] = 120,
@@ -40,7 +40,9 @@ def up(
 
 
 def down(
-    what: Annotated[str, typer.Argument(metavar="[NAME|FILE]", autocompletion=complete_lab)] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="[NAME|FILE]", help="A lab, or its file.", autocompletion=complete_lab)
+    ] = "",
     all_labs: Annotated[bool, typer.Option("--all", help="All labs of this user.")] = False,
 ) -> int:
     """Take a lab down, whatever became of it; fine when it is not there any more."""
@@ -92,7 +94,7 @@ def ls(as_json: AsJson = False) -> int:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", autocompletion=complete_lab)] = "",
+    name: OneLab = "",
     lab: LabName = "",
     as_json: AsJson = False,
 ) -> int:

@@ -12,12 +12,12 @@ import typer
 
 from labs.cli import screen
 from labs.cli.completing import complete_lab
-from labs.cli.options import AsJson, LabName, TopologyFile
+from labs.cli.options import AsJson, LabName, OneLab, TopologyFile
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
 
 def check(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", autocompletion=complete_lab)] = "",
+    name: OneLab = "",
     mesh: Annotated[bool, typer.Option("--mesh/--no-mesh", help="Send probes between all loopbacks and hosts.")] = True,
     within: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long it may take until nothing differs, as after a change.")
@@ -55,13 +55,18 @@ def render(
     if source.fabric is None or source.plan is None:
         raise Mistake(f"{file}: only a fabric file can be rendered; this is a containerlab file")
     files = rendered(source.fabric, source.plan, source.lab, image=frr_image_name(os.environ, source.fabric.image))
-    changed = write_folder(files, out)
+    try:
+        changed = write_folder(files, out)
+    except OSError as error:
+        raise Mistake(f"cannot write into {out}: {error.strerror}") from error
     screen.remark(f"{len(files)} files in {out}, {len(changed)} of them new or changed")
     return EXIT_FINE
 
 
 def graph(
-    what: Annotated[str, typer.Argument(metavar="[FILE|NAME]", autocompletion=complete_lab)] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="[FILE|NAME]", help="A file, or a lab.", autocompletion=complete_lab)
+    ] = "",
     form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="svg, mermaid or dot.")] = "svg",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Instead of stdout.")] = None,
     lab: LabName = "",

@@ -10,7 +10,7 @@ import typer
 
 from labs.cli import screen
 from labs.cli.completing import complete_node
-from labs.cli.options import AsJson, LabName, NodeName
+from labs.cli.options import AsJson, LabName, LinkEnd, NodeName
 from topologies.errors import EXIT_FINE, Mistake
 
 if TYPE_CHECKING:
@@ -120,12 +120,12 @@ def _inside(door: "Door", path: str, name: str) -> str:
     return f"{path.rstrip('/')}/{name}" if folder else path
 
 
-def link_up(end: Annotated[str, typer.Argument(metavar="NODE:IF")], lab: LabName = "") -> int:
+def link_up(end: LinkEnd, lab: LabName = "") -> int:
     """Raise one end of a cable."""
     return _link(end, lab, up=True)
 
 
-def link_down(end: Annotated[str, typer.Argument(metavar="NODE:IF")], lab: LabName = "") -> int:
+def link_down(end: LinkEnd, lab: LabName = "") -> int:
     """Lower one end of a cable; the other end loses its carrier."""
     return _link(end, lab, up=False)
 
@@ -140,7 +140,9 @@ def _link(end: str, lab: str, *, up: bool) -> int:
 
 
 def link_show(
-    end: Annotated[str, typer.Argument(metavar="[NODE[:IF]]", autocompletion=complete_node)] = "",
+    end: Annotated[
+        str, typer.Argument(metavar="[NODE[:IF]]", help="Only cables that end there.", autocompletion=complete_node)
+    ] = "",
     lab: LabName = "",
     as_json: AsJson = False,
 ) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labs.cli.completing import complete_lab, complete_node
+from labs.cli.completing import complete_lab, complete_node, complete_runtime
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; docs/json.md says what is in it.")]
 LabName = Annotated[
@@ -13,4 +13,11 @@ LabName = Annotated[
     typer.Option("--lab", metavar="NAME", help="Which lab, where several are there.", autocompletion=complete_lab),
 ]
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="A node's name.", autocompletion=complete_node)]
+OneLab = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="Which lab, where several are there.", autocompletion=complete_lab)
+]
+RuntimeName = Annotated[
+    str, typer.Option("--runtime", metavar="NAME", help="netns or containerlab.", autocompletion=complete_runtime)
+]
+LinkEnd = Annotated[str, typer.Argument(metavar="NODE:IF", help="An end of a cable, such as leaf1:eth1.")]
 TopologyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A fabric file or a containerlab file.")]

@@ -13,7 +13,7 @@ import pytest
 
 from labs import cli
 from topologies import deploy
-from topologies.errors import Fault
+from topologies.errors import Fault, Mistake
 from topologies.runtime import store
 from topologies.runtime.fake import Fake
 from topologies.runtime.model import LabRecord, Note, Say, Status
@@ -339,6 +339,12 @@ def test_render_writes_a_folder(fabric: Callable[[str], str], tmp_path: Path) ->
     assert {"one.clab.yml", "plan.json"} <= names
 
 
+def test_a_folder_that_cannot_be_written_is_a_mistake(fabric: Callable[[str], str]) -> None:
+    """It is named as the user named it."""
+    with pytest.raises(Mistake, match="cannot write into /proc/nowhere: No such file"):
+        run("render", fabric("one"), "-o", "/proc/nowhere")
+
+
 @pytest.mark.parametrize(("form", "start"), [("svg", "<svg"), ("mermaid", "---"), ("dot", "graph")])
 def test_graph_draws_a_file(
     fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str], form: str, start: str
@@ -405,3 +411,4 @@ def test_the_shell_completes_lab_and_node_names(tmp_path: Path, capsys: pytest.C
     assert completed("closlab show ") == ["l"]
     assert completed("closlab exec n") == ["n1", "n2"]
     assert completed("closlab vtysh --lab ") == ["l"]
+    assert completed("closlab up --runtime c") == ["containerlab"]
