@@ -12,7 +12,7 @@ faults x (1 - 1/width) ** (sources x flows) bounds the chance that any such faul
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from ipaddress import ip_address, ip_interface, ip_network
 
 from topologies.model import Endpoint, Role
@@ -93,13 +93,13 @@ def lay_out(plan: Plan, without: Collection[str] = ()) -> Mesh:
         if node.name not in without and address not in without
     )
     reach = Reach(plan)
-    ways = [{number for number, target in enumerate(targets) if reach(source.node, target)} for source in targets]
+    alike = {family: [each for each in enumerate(targets) if each[1].family == family] for family in (IPV4, IPV6)}
+    ways = [{number for number, target in alike[source.family] if reach(source.node, target)} for source in targets]
     pairs = tuple(
         (source, target)
         for step in range(1, len(targets))
         for source in range(len(targets))
         if (target := (source + step) % len(targets)) in ways[source] and source in ways[target]
-        if targets[source].family == targets[target].family
     )
     sizes = tuple(_full_size(reach.mtu(targets[a].node, targets[b]), targets[b].family) for a, b in pairs)
     width, sources = widest(plan), far_sources(plan)
@@ -189,7 +189,12 @@ class Reach:
 def _ways(node: NodePlan) -> dict[str, tuple[Endpoint, ...]]:
     """Every prefix that a node has a way to, with the far ends that lie on it."""
     peers = {each.name: each.peer for each in node.interfaces}
-    ways = {route.prefix: tuple(peers[name] for name in route.interfaces) for route in node.routes}
+
+    @cache  # for most routes of a node share their interfaces
+    def ends(interfaces: frozenset[str]) -> tuple[Endpoint, ...]:
+        return tuple(peers[name] for name in interfaces)
+
+    ways = {route.prefix: ends(route.interfaces) for route in node.routes}
     for each in node.interfaces:
         ways |= {str(ip_interface(cidr).network): (each.peer,) for cidr in each.addresses}
     for static in node.static_routes:
