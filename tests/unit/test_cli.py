@@ -13,7 +13,7 @@ import pytest
 
 from labs import cli
 from topologies import deploy
-from topologies.errors import Fault, Mistake
+from topologies.errors import EXIT_MISTAKE, Fault
 from topologies.runtime import store
 from topologies.runtime.fake import Fake
 from topologies.runtime.model import LabRecord, Note, Say, Status
@@ -339,10 +339,12 @@ def test_render_writes_a_folder(fabric: Callable[[str], str], tmp_path: Path) ->
     assert {"one.clab.yml", "plan.json"} <= names
 
 
-def test_a_folder_that_cannot_be_written_is_a_mistake(fabric: Callable[[str], str]) -> None:
+def test_a_folder_that_cannot_be_written_is_a_mistake(
+    fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """It is named as the user named it."""
-    with pytest.raises(Mistake, match="cannot write into /proc/nowhere: No such file"):
-        run("render", fabric("one"), "-o", "/proc/nowhere")
+    assert run("render", fabric("one"), "-o", "/proc/nowhere") == EXIT_MISTAKE
+    assert "cannot write into /proc/nowhere: No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("form", "start"), [("svg", "<svg"), ("mermaid", "---"), ("dot", "graph")])
