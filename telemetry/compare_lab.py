@@ -73,9 +73,9 @@ def session_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Di
 
 
 def address_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Global addresses that two interfaces of the lab have. Anycast on `lo` is no mistake."""
+    """Global addresses that two interfaces of the lab have. Anycast on `lo` is no mistake, nor is a shared network."""
     first: dict[str, Endpoint] = {}
-    for node in lab.nodes:
+    for node in (node for node in lab.nodes if not node.network_mode.startswith("container:")):
         for interface, cidr in facts[node.name].addresses:
             address = ip_interface(cidr).ip
             if address.is_link_local or address.is_loopback or interface in ("lo", MANAGEMENT):

@@ -19,9 +19,9 @@ FIRST = ("mgmtd", "zebra")  # all others are their clients
 ALWAYS = (*FIRST, "staticd")  # started whatever the file says
 PROFILE = "traditional"  # of defaults, where the file names none
 BGP = "/run/frr/bgpd.vty"
-# After a configuration bgpd opens no session until route-maps that changed had their delay, five seconds: without one
-# for as long as the first configuration is read, it begins a second after that.
-HASTE = ("enable", "configure terminal", "bgp route-map delay-timer 0")
+# After a configuration bgpd opens no session until route-maps that changed had their delay, five seconds. While the
+# first one is read it is one second; with none at all FRR 8.4 takes the maps for unread, and announces nothing.
+HASTE = ("enable", "configure terminal", "bgp route-map delay-timer 1")
 LEISURE = ("enable", "configure terminal", "no bgp route-map delay-timer")
 _LIST = re.compile(r'^DAEMONS="([^"]*)"', re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z_]\w*")

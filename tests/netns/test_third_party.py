@@ -1,0 +1,133 @@
+"""Files as containerlab's users write them, deployed as they stand by the native runtime.
+
+spine1   spine2                web  echo   client          r1 ------ r2
+  |  \\   /  |        and         \\  /       /        and   FRR of    FRR of
+leaf1 ... leaf4                   br0 -----                 machine   a folder
+"""
+
+import os
+import socket
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from wanted import Machine, nothing, reaches
+
+from labs.bringup import Brought, bring_up
+from topologies import deploy, process
+from topologies.errors import Mistake
+from topologies.runtime.door import Door, open_door
+from topologies.runtime.store import Store
+from topologies.waiting import until
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SHIPPED = ROOT / "topologies" / "fabrics" / "clos-2x4.clab.yml"
+NAME = f"hj{os.getpid()}"
+
+
+@contextmanager
+def brought(path: Path, folder: Path, name: str) -> Iterator[Brought]:
+    """A lab of a file, up and checked for the length of a block."""
+    at = Store(folder / "labs")
+    source = deploy.load(path, runtime="netns", name=f"{NAME}{name}")
+    try:
+        yield bring_up(source, "netns", say=nothing, at=at)
+    finally:
+        deploy.down(source.lab.name, at=at)
+
+
+def test_the_shipped_file_runs_and_all_loopbacks_are_reached(tmp_path: Path) -> None:
+    """Its FRR is started as its exec lines say, `up` ends with nothing wrong, and leaves reach every loopback."""
+    with brought(SHIPPED, tmp_path, "clos") as done:
+        doors = {node.name: open_door(done.record, node.name) for node in done.record.nodes}
+        pairs = [(a, b) for a in ("leaf1", "leaf4") for b in doors if a != b]
+        until("routes to all loopbacks", lambda: unrouted(doors, pairs), within=20)
+        lost = [(a, b) for a, b in pairs if not reaches(doors[a], doors[b], loopback(b))]
+        programs = {each.name for each in doors["leaf1"].processes()}
+        delays = doors["leaf1"].run(["vtysh", "-c", "show running-config"]).stdout.count("delay-timer")
+
+    assert done.fine
+    assert lost == []
+    assert programs == {"sleep", "zebra", "bgpd", "staticd", "watchfrr"}
+    assert delays == 0
+    assert {node.profile for node in done.record.nodes} == {"frr"}
+
+
+def unrouted(doors: dict[str, Door], pairs: list[tuple[str, str]]) -> str:
+    """The pairs of nodes of which the first has no route to the second's loopback."""
+    tables = {a: doors[a].run(["ip", "route"]).stdout.split() for a, _ in pairs}
+    return ", ".join(f"{a} to {b}" for a, b in pairs if loopback(b) not in tables[a])
+
+
+def loopback(node: str) -> str:
+    """The loopback that the shipped file gives a node."""
+    return f"10.255.{0 if node.startswith('spine') else 1}.{node[-1]}"
+
+
+def test_hosts_on_a_bridge_come_up_in_their_order_and_are_reached_by_their_ports(tmp_path: Path) -> None:
+    """Stages, health, exits, delays, users, side cars and ports of one file do what they do on containerlab."""
+    before = Machine.now()
+    with brought(HERE / "switched.clab.yml", tmp_path, "sw") as done:
+        web, client = (open_door(done.record, name) for name in ("web", "client"))
+        tcp, udp = done.record.lab.nodes[1].ports
+        page = urllib.request.urlopen(f"http://127.0.0.1:{tcp.host_port}", timeout=5).status
+        echoed = echo(udp.host_port)
+        said = [door.read("/var/log/closlab/exec.log").decode() for door in (web, client)]
+        batch = open_door(done.record, "batch").read("/var/log/closlab/program.log")
+        configured = client.read("/configured")
+        shared = [os.readlink(f"/proc/{open_door(done.record, name).pid}/ns/net") for name in ("web", "echo")]
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{tcp.host_port}", timeout=5)
+
+    assert done.record.lab.warnings == ()
+    assert done.fine
+    assert (page, echoed) == (200, b"anybody there")
+    assert said == ["hello\n", "200\n"]
+    assert batch == b"eth0\nlo\nnobody\n"
+    assert configured
+    assert shared[0] == shared[1]
+    assert done.record.phases["daemons"] >= 1  # the delay, which the client waited for
+    assert before.left(done.record) == set()
+
+
+def echo(port: int) -> bytes:
+    """What a UDP port of the machine answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", port))
+        sock.settimeout(5)
+        sock.send(b"anybody there")
+        return sock.recv(99)
+
+
+def test_a_port_that_is_taken_is_a_mistake_that_leaves_nothing(tmp_path: Path) -> None:
+    """The message names the node and both ports."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        path = tmp_path / "f.clab.yml"
+        path.write_text(
+            f'name: x\ntopology: {{nodes: {{n1: {{kind: linux, image: alpine, ports: ["{port}:80"]}}}}, links: []}}\n'
+        )
+
+        words = rf"node n1: port 127.0.0.1:{port}/tcp of the machine, for its 80: Address"
+        with pytest.raises(Mistake, match=words), brought(path, tmp_path, "taken"):
+            pass
+
+
+def test_two_versions_of_frr_run_in_one_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A router of a root file system folder and one of the machine exchange their routes; images start FRR alone."""
+    process.run([str(ROOT / ".ci" / "rootfs")], timeout=280)
+    monkeypatch.setenv("CLOSLAB_ROOTFS", str(ROOT / ".cache" / "rootfs"))
+    with brought(HERE / "versions.clab.yml", tmp_path, "two") as done:
+        old, new = (open_door(done.record, name) for name in ("r1", "r2"))
+        versions = [door.vty("zebra", "show version").split()[1] for door in (old, new)]
+        until("r1's route", lambda: "" if "10.9.0.1" in new.run(["ip", "route"]).stdout else "none", within=20)
+        reached = reaches(old, new, "10.9.0.2")
+
+    assert done.fine
+    assert versions[0] != versions[1]
+    assert versions[1].startswith("10.")
+    assert reached
+    assert done.record.nodes[1].profile.startswith("rootfs /")
