@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWLINK, RTM_GETLINK = 16, 18
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
@@ -113,12 +113,6 @@ def set_link(link: int | str, what: str, *, up: bool | None = None, master: int 
     change = 0 if up is None else IFF_UP
     body = _IFINFO.pack(0, 0, index, IFF_UP if up else 0, change) + name
     return Request(RTM_NEWLINK, 0, body + (b"" if master is None else _u32(10, master)), what)
-
-
-def delete_link(link: int | str, what: str) -> Request:
-    """Remove a link, by index or name."""
-    index, name = (link, b"") if isinstance(link, int) else (0, _text(3, link))
-    return Request(RTM_DELLINK, 0, _IFINFO.pack(0, 0, index, 0, 0) + name, what)
 
 
 def new_address(index: int, cidr: str, what: str) -> Request:
