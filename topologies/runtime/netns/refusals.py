@@ -35,6 +35,8 @@ def left_out(lab: Lab) -> tuple[str, ...]:
 def _lack(node: LabNode, owners: Set[str]) -> str:
     if node.kind not in KINDS:
         return f"kind {node.kind!r}; the netns runtime has {', '.join(KINDS)}"
+    if node.kind == "bridge" and node.network_mode:
+        return "a bridge inside of another node; the netns runtime has bridges of the lab's own"
     shared = node.network_mode.removeprefix("container:")
     if node.network_mode not in ("", "none") and shared == node.network_mode:
         return f"network-mode {node.network_mode!r}; the netns runtime has none and container:NODE"
