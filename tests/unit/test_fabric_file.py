@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from topologies.errors import Mistake
-from topologies.files.fabric import json_schema, parse_fabric, read_fabric
+from topologies.files.fabric import json_schema, parse_fabric
 from topologies.model import Attachment, Numbering, Role
 
 FABRICS = Path(__file__).parents[2] / "topologies" / "fabrics"
@@ -27,7 +27,7 @@ def test_each_shipped_fabric_says_its_purpose_and_fits_the_schema(path: Path) ->
 
     jsonschema.validate(yaml.safe_load(text), json_schema())
     assert text.startswith("# ")
-    assert read_fabric(path).name == path.stem
+    assert parse_fabric(text, str(path)).name == path.stem
 
 
 def test_only_name_design_and_sizes_must_be_said() -> None:
@@ -96,9 +96,3 @@ def test_a_pool_of_the_size_that_was_asked_for_is_enough() -> None:
 def test_a_pool_that_is_not_used_is_not_judged() -> None:
     """An unnumbered fabric needs no link pool, so a tiny one does no harm."""
     assert parse_fabric(HEAD + "underlay: {pools: {links4: 10.0.0.0/30}}\n", "x.yml").links
-
-
-def test_a_missing_file_is_a_mistake(tmp_path: Path) -> None:
-    """The path is named."""
-    with pytest.raises(Mistake, match=r"gone\.yml: cannot be read"):
-        read_fabric(tmp_path / "gone.yml")

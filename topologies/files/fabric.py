@@ -4,7 +4,6 @@ A key that is not known, a size out of range or a pool too small is a Mistake wi
 """
 
 from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
@@ -106,15 +105,6 @@ class Rail(FabricFile, tag="rail", frozen=True, kw_only=True):
 
 AnyDesign: TypeAlias = LeafSpine | ThreeTier | Rail
 DESIGNS: dict[str, type[AnyDesign]] = {"leaf-spine": LeafSpine, "three-tier": ThreeTier, "rail": Rail}
-
-
-def read_fabric(path: Path) -> Fabric:
-    """Read a fabric file. Raises Mistake where it is missing or wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Mistake(f"{path}: cannot be read: {error}") from error
-    return parse_fabric(text, str(path))
 
 
 def parse_fabric(text: str, place: str) -> Fabric:
