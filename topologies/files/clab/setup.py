@@ -28,13 +28,13 @@ start() {{
     ready=$2
     shift 2
     if [ -n "$ready" ]; then rm -f "$ready"; fi
-    "$@" </dev/null >"/run/closlab/$name.log" 2>&1 &
+    "$@" </dev/null >"/var/log/closlab/$name.log" 2>&1 &
     pid=$!
     tries=1500
     until [ -z "$ready" ] || [ -S "$ready" ]; do
         if [ "$tries" -eq 0 ] || ! [ -d "/proc/$pid" ] || grep -q '^State:.Z' "/proc/$pid/status"; then
             echo "$name did not start:" >&2
-            cat "/run/closlab/$name.log" >&2
+            cat "/var/log/closlab/$name.log" >&2
             exit 1
         fi
         tries=$((tries - 1))
@@ -42,7 +42,7 @@ start() {{
     done
 }}
 
-mkdir -p /run/closlab /var/lib/closlab{folders}
+mkdir -p /var/log/closlab /var/lib/closlab{folders}
 if ! [ -e /var/lib/closlab/installed ]; then
 {install}    : >/var/lib/closlab/installed
 fi

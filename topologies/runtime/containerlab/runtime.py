@@ -24,13 +24,12 @@ from topologies.lab import Daemon, LabNode
 from topologies.runtime import identity, store, vty
 from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
-from topologies.runtime.door import Door, open_door
+from topologies.runtime.door import LOGS, Door, open_door
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
 from topologies.waiting import until
 
 CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
-PRINTED = "/run/closlab"  # where the start script of a node keeps what its daemons print
 BEFORE = "interfaces-before.json"
 DAEMONS_WITHIN = 30  # seconds that a node's daemons have to answer, after the script that started them ended
 
@@ -239,7 +238,7 @@ def wait_for_daemons(record: LabRecord, node: LabNode) -> None:
 def said(door: Door, daemon: Daemon) -> str:
     """What a daemon printed, and logged where its own words say that it logs, so far."""
     text = b""
-    for place in (f"{PRINTED}/{daemon.name}.log", *(each.partition("file:")[2] for each in daemon.argv)):
+    for place in (f"{LOGS}/{daemon.name}.log", *(each.partition("file:")[2] for each in daemon.argv)):
         with suppress(FileNotFoundError):
             text += door.read(place) if place else b""
     return text.decode(errors="replace")

@@ -7,13 +7,13 @@ start() {
     ready=$2
     shift 2
     if [ -n "$ready" ]; then rm -f "$ready"; fi
-    "$@" </dev/null >"/run/closlab/$name.log" 2>&1 &
+    "$@" </dev/null >"/var/log/closlab/$name.log" 2>&1 &
     pid=$!
     tries=1500
     until [ -z "$ready" ] || [ -S "$ready" ]; do
         if [ "$tries" -eq 0 ] || ! [ -d "/proc/$pid" ] || grep -q '^State:.Z' "/proc/$pid/status"; then
             echo "$name did not start:" >&2
-            cat "/run/closlab/$name.log" >&2
+            cat "/var/log/closlab/$name.log" >&2
             exit 1
         fi
         tries=$((tries - 1))
@@ -21,7 +21,7 @@ start() {
     done
 }
 
-mkdir -p /run/closlab /var/lib/closlab /etc/frr /run/frr /var/log/frr
+mkdir -p /var/log/closlab /var/lib/closlab /etc/frr /run/frr /var/log/frr
 if ! [ -e /var/lib/closlab/installed ]; then
     cp -R /etc/closlab/files/. /
     chmod 640 /etc/frr/zebra.conf /etc/frr/bgpd.conf /etc/frr/vtysh.conf /etc/frr/daemons
