@@ -188,8 +188,7 @@ class Conformance:
         switches = [node for node in lab.plan.nodes.values() if node.role is not Role.HOST]
         files = [f"/proc/sys/net/ipv4/{key}" for key in ("ip_forward", "fib_multipath_hash_seed")]
 
-        # Run inside: whoever reads these files sees the settings of its own network.
-        read = {node.name: lab.door(node.name).run(["cat", *files]).stdout.split() for node in switches}
+        read = {node.name: [lab.door(node.name).read(file).decode().strip() for file in files] for node in switches}
 
         assert read == {node.name: ["1", str(node.hash_seed)] for node in switches}
 
@@ -217,6 +216,12 @@ class Conformance:
         assert after["bgpd"] != before["bgpd"]
         assert after["zebra"] == before["zebra"]
         assert {name: each.index for name, each in lab.links(LEAF).items()} == links
+        lab.converge()
+
+    def test_routes_come_back_after_zebra(self, lab: Running) -> None:
+        """Restarted, zebra knows no route; the others tell theirs but once, and are started again with it."""
+        lab.door(LEAF).restart_daemon("zebra")
+
         lab.converge()
 
     def test_a_paused_node_holds_still(self, lab: Running) -> None:

@@ -22,7 +22,9 @@ from topologies.runtime.syscalls import NEWNET, NEWUSER, inside_netns, open_in_r
 from topologies.waiting import until
 
 RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
-LOGS = "/var/log/closlab"
+LOGS = "/var/log/closlab"  # what daemons print; the start scripts of containers write there too
+KERNEL = "/proc/sys/net/"  # what a process finds there is its own network's
+LEADER = "zebra"  # FRR's other daemons tell it their routes once, so they are started again with it, as watchfrr does
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 
 
@@ -155,10 +157,18 @@ class Door:
         wanted = {each.name: each for each in self._wanted.daemons}
         if daemon not in wanted:
             raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(sorted(wanted)) or 'none'}")
+        names = list(wanted)
+        again = names[names.index(daemon) :] if daemon == LEADER else [daemon]
+        for name in reversed(again):
+            self._stop(wanted[name])
+        for name in again:
+            self._start(wanted[name])
+
+    def _stop(self, daemon: Daemon) -> None:
+        """Ask a daemon of the node to end, and wait until it has."""
         for running in self.processes():
-            if running.argv and os.path.basename(running.argv[0]) == os.path.basename(wanted[daemon].argv[0]):
+            if running.argv and os.path.basename(running.argv[0]) == os.path.basename(daemon.argv[0]):
                 identity.stop(running.pid, signal.SIGTERM, within=5)
-        self._start(wanted[daemon])
 
     def _start(self, daemon: Daemon) -> None:
         """Start a daemon as a child of the node's first process, and wait until it is ready."""
@@ -218,6 +228,9 @@ class Door:
         self._refuse_bridge()
         root = os.open(f"/proc/{self.pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if os.path.normpath(path).startswith(KERNEL):
+                with inside_netns(self.netns):
+                    return open_in_root(root, path, flags, mode)
             return open_in_root(root, path, flags, mode)
         finally:
             os.close(root)
