@@ -18,6 +18,7 @@ STARTS = (f"{PROGRAMS}/frrinit.sh start", f"{PROGRAMS}/docker-start", "/etc/init
 FIRST = ("mgmtd", "zebra")  # all others are their clients
 ALWAYS = (*FIRST, "staticd")  # started whatever the file says
 PROFILE = "traditional"  # of defaults, where the file names none
+FILES = 1024  # open files of a daemon, as the service of FRR's own packages allows
 BGP = "/run/frr/bgpd.vty"
 # After a configuration bgpd opens no session until route-maps that changed had their delay, five seconds. While the
 # first one is read it is one second; with none at all FRR 8.4 takes the maps for unread, and announces nothing.

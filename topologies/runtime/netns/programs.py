@@ -1,12 +1,14 @@
 """Programs of a node, started and waited for by its first process: daemons, FRR as a whole, commands, health."""
 
 import os
+import resource
 import select
 import shlex
 import shutil
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from topologies.errors import Fault
@@ -73,6 +75,23 @@ def start_frr(node: LabNode) -> bool:
     wanted = frr.suite(texts[0], texts[1], there) if all(texts) else None
     if wanted is None:
         return False
+    with _few_files():
+        _start_suite(node, wanted)
+    return True
+
+
+@contextmanager
+def _few_files() -> Iterator[None]:
+    """As many open files as FRR's own service has: with a million FRR sets aside tables for as many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, frr.FILES), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _start_suite(node: LabNode, wanted: frr.Suite) -> None:
     for argv in wanted.first:  # each leaves a process behind and ends when that is ready
         _finish(node, argv, [spawn(node, argv, EXEC_LOG)])
     _finish(node, ("FRR",), [spawn(node, argv, EXEC_LOG) for argv in wanted.others])
@@ -82,7 +101,6 @@ def start_frr(node: LabNode) -> bool:
         _finish(node, ("vtysh", "-b"), [spawn(node, ("vtysh", "-b"), EXEC_LOG)])
         _bgp(node, frr.LEISURE if hasty else ())
     spawn(node, wanted.watcher, EXEC_LOG)
-    return True
 
 
 def health(node: LabNode, check: Healthcheck) -> str:
