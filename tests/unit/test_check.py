@@ -1,5 +1,3 @@
-"""Plan against facts, without a lab: each fault shows once, with node, expected and found."""
-
 r"""The comparison of a plan with facts: a healthy fabric shows no difference, each fault shows exactly its own.
 
 spine1      spine2
