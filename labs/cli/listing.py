@@ -11,7 +11,7 @@ from topologies.runtime import store
 from topologies.runtime.model import LabRecord
 from topologies.runtime.store import Unreadable
 
-COLUMNS = ("name", "state", "role", "kind", "asn", "address", "mgmt_ipv4", "pid")
+COLUMNS = ("name", "state", "role", "kind", "asn", "address", "mgmt_ipv4", "profile", "pid")
 HEADINGS = {"mgmt_ipv4": "MGMT"}
 
 

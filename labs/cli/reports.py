@@ -53,8 +53,9 @@ def _node(node: LabNode, deployed: NodeRecord | None, life: Life) -> Report:
         "address": labels.get("closlab-address", ""),
         "mgmt_ipv4": deployed.mgmt_ipv4 if deployed else "",
         "mgmt_ipv6": deployed.mgmt_ipv6 if deployed else "",
+        "profile": deployed.profile if deployed else "",
         "pid": deployed.init.pid if deployed and deployed.init else None,
-        "daemons": [daemon.name for daemon in node.daemons],
+        "daemons": [daemon.name for daemon in node.daemons if not daemon.optional],
     }
 
 
