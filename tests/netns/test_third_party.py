@@ -10,6 +10,7 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,9 @@ def test_two_versions_of_frr_run_in_one_lab(tmp_path: Path, monkeypatch: pytest.
     with brought(HERE / "versions.clab.yml", tmp_path, "two") as done:
         old, new = (open_door(done.record, name) for name in ("r1", "r2"))
         versions = [door.vty("zebra", "show version").split()[1] for door in (old, new)]
-        until("r1's route", lambda: "" if "10.9.0.1" in new.run(["ip", "route"]).stdout else "none", within=20)
+        for door, far in ((old, "10.9.0.2"), (new, "10.9.0.1")):
+            table = partial(door.run, ["ip", "route"])
+            until(f"route to {far}", lambda: "" if far in table().stdout else "none", within=20)  # noqa: B023 - now
         reached = reaches(old, new, "10.9.0.2")
 
     assert done.fine
