@@ -195,8 +195,8 @@ def test_addresses_routes_and_neighbours_are_one_batch_per_family(files: dict[st
         "address replace 10.255.0.1/32 dev lo",
         "address replace 10.0.0.0/31 dev eth1",
         "neighbour replace 10.0.0.1 lladdr 02:00:00:00:00:02 dev eth1 nud permanent",
-        "route replace 0.0.0.0/0 table 254 nexthop via 10.0.0.1 dev eth1 nexthop via 10.0.0.3 dev eth2",
-        "route replace 10.9.0.0/16 table 100 via inet6 fe80::1 dev eth1",
+        "route replace 0.0.0.0/0 table 254 nexthop via 10.0.0.1 dev eth1 onlink nexthop via 10.0.0.3 dev eth2 onlink",
+        "route replace 10.9.0.0/16 table 100 via inet6 fe80::1 dev eth1 onlink",
         "route replace 10.8.0.0/16 table 254 dev eth2",
         "rule add from 10.255.0.1/32 table 100",
     ]

@@ -124,9 +124,15 @@ def neighbour(entry: Neighbour) -> str:
 
 
 def route(entry: Route) -> str:
-    """A route over one or several next hops."""
+    """A route over one or several next hops.
+
+    They are told to be on their links: the kernel refuses a gateway that it reaches over nothing yet, and until it has
+    seen the carrier of a new cable it reaches nothing over that.
+    """
     version = ip_interface(entry.prefix).version
-    hops = [f"{gateway(address, version)}dev {interface}" for address, interface in entry.via]
+    hops = [
+        f"{gateway(address, version)}dev {interface}{' onlink' if address else ''}" for address, interface in entry.via
+    ]
     ways = hops[0] if len(hops) == 1 else " ".join(f"nexthop {hop}" for hop in hops)
     return f"route replace {entry.prefix} table {entry.table} {ways}\n"
 
