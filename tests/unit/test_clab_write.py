@@ -202,7 +202,7 @@ def test_addresses_routes_and_neighbours_are_one_batch_per_family(files: dict[st
     ]
     assert files["nodes/leaf1/ip6.batch"].splitlines() == [
         "address replace fd00::1/128 dev lo",
-        "route replace ::/0 table 254 via fe80::1 dev eth1",
+        "route replace ::/0 table 254 via fe80::1 dev eth1 onlink",
     ]
 
 
