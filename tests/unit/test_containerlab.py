@@ -1,14 +1,19 @@
 """What the containerlab runtime decides: whose a container is, which subnets to try, what a killed deployment left."""
 
+import os
+from dataclasses import replace
 from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from wanted import record_of
 
+from topologies import process
 from topologies.lab import Lab, LabNode, Mgmt, Port
-from topologies.runtime.containerlab import cli, engine, leftovers
-from topologies.runtime.model import Life
+from topologies.runtime import identity
+from topologies.runtime.containerlab import cli, engine, leftovers, runtime
+from topologies.runtime.model import Life, NodeRecord
 from topologies.runtime.netlink_decode import Counters, KernelLink
 
 FILES = Path("/var/lib/closlab/small/files")
@@ -155,3 +160,16 @@ def test_subnets_are_cut_alike_for_both_families() -> None:
     pairs = list(islice(engine.choices(Lab("small", (), ()), "aaaa"), engine.SUBNETS))
 
     assert len({ipv6 for _, ipv6 in pairs}) == engine.SUBNETS
+
+
+def test_a_node_in_the_machines_own_network_keeps_its_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealing a lab takes default routes from its nodes, never from the machine that a node shares its network with."""
+    shares = LabNode(name="agent", network_mode="host")
+    here = NodeRecord("agent", "clab-x-agent", init=identity.identify(os.getpid()))
+    record = replace(record_of(Lab("x", (shares,), (), file="/x.clab.yml")), nodes=(here,))
+    started: list[object] = []
+    monkeypatch.setattr(process, "run", lambda argv, **_: started.append(argv))
+
+    runtime.seal(record)
+
+    assert started == []

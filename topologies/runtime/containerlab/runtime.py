@@ -20,17 +20,19 @@ from pathlib import Path
 from topologies import process
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup
-from topologies.lab import Daemon, LabNode
+from topologies.lab import MANAGEMENT, Daemon, LabNode
 from topologies.runtime import identity, store, vty
 from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import LOGS, Door, open_door
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
+from topologies.runtime.netlink import Netlink
 from topologies.waiting import until
 
 CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
 BEFORE = "interfaces-before.json"
+DEFAULT = ("default", "dev", MANAGEMENT)
 DAEMONS_WITHIN = 30  # seconds that a node's daemons have to answer, after the script that started them ended
 
 
@@ -176,14 +178,34 @@ def node_record(record: LabRecord, node: LabNode, container: Container | None) -
 
 def seal(record: LabRecord) -> None:
     """Take away the default routes that engines give, some in internal networks too. Nodes that closlab writes do it
-    themselves, before their daemons start; a third party's image need not even have `ip`, so the machine's is used."""
+    themselves, before their daemons start; a third party's image need not even have `ip`, so the machine's is used.
+    A node in the machine's own network (network-mode host) is left alone: its routes are not the lab's.
+
+    Raises Fault where one of them stays.
+    """
     if not third_party(record):
         return
+    ours = os.readlink("/proc/self/ns/net")
     for node in record.nodes:
-        if node.init is not None:
-            inside = ["nsenter", f"--net=/proc/{node.init.pid}/ns/net", "ip"]
+        if node.init is not None and os.readlink(network := f"/proc/{node.init.pid}/ns/net") != ours:
             for family in ("-4", "-6"):
-                process.run([*inside, family, "route", "del", "default", "dev", "eth0"], check=False)
+                # Most nodes lack one of the two: what counts is what is there afterwards.
+                process.run(["nsenter", f"--net={network}", "ip", family, "route", "del", *DEFAULT], check=False)
+            with Netlink.open(network) as kernel:
+                if ways := ways_out(kernel):
+                    raise Fault(f"node {node.name}: not sealed, for this route cannot be removed: {', '.join(ways)}")
+
+
+def ways_out(kernel: Netlink) -> list[str]:
+    """The default routes over the management interface that a node still has, by their gateways."""
+    management = {link.index for link in kernel.links() if link.name == MANAGEMENT}
+    ways = [route for route in kernel.routes() if route.prefix in ("0.0.0.0/0", "::/0")]
+    return [
+        f"{route.prefix} via {hop.gateway or MANAGEMENT}"
+        for route in ways
+        for hop in route.hops
+        if hop.ifindex in management
+    ]
 
 
 def act_on(record: LabRecord, container: Container, action: Action) -> None:
