@@ -154,7 +154,7 @@ class Door:
 
     def restart_daemon(self, daemon: str) -> None:
         """Stop a daemon of the node and start it again with the same words; the node's links stay as they are."""
-        wanted = {each.name: each for each in self._wanted.daemons}
+        wanted = {each.name: each for each in self._wanted.daemons if not each.optional or self._has(each.argv[0])}
         if daemon not in wanted:
             raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(sorted(wanted)) or 'none'}")
         names = list(wanted)
@@ -196,6 +196,14 @@ class Door:
                 raise Fault(f"{self.node}: {daemon} does not answer: {error.strerror}") from error
         there = sorted(name.removesuffix(".vty") for name in self._names(RUN_FOLDERS[0]) if name.endswith(".vty"))
         raise Fault(f"{self.node}: no daemon {daemon!r} to ask; there are {', '.join(there) or 'none'}")
+
+    def _has(self, path: str) -> bool:
+        """Whether the node has a file."""
+        try:
+            os.close(self._open(path, os.O_PATH))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _names(self, folder: str) -> list[str]:
         try:
