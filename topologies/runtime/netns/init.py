@@ -19,7 +19,7 @@ from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.runtime import syscalls
 from topologies.runtime.netlink import Netlink
-from topologies.runtime.netns import needs, relay, stages
+from topologies.runtime.netns import needs, stages
 from topologies.runtime.netns import wiring as wires
 from topologies.runtime.netns.births import Births
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
@@ -50,7 +50,10 @@ def live(lab: Lab, rootless: bool, channel: Channel, published: list[Published])
         leave_caller()
         if isinstance(channel.hear(), Go):
             built = _build(lab, rootless, channel)
-            relay.start(published, channel)
+            if published:
+                from topologies.runtime.netns import relay  # asyncio takes 20 ms that most labs need not spend
+
+                relay.start(published, channel)
             channel.say(built)
             if isinstance(channel.hear(), Go):
                 _idle()
@@ -168,6 +171,8 @@ def _links(lab: Lab, wiring: Wiring, fds: dict[str, int], late: frozenset[str]) 
         for bridge in wiring.bridges:
             if bridge.space == HOME and bridge.addresses:
                 set_sysctl(f"net.ipv6.conf.{bridge.name}.disable_ipv6", "0")
+        for space, kernel in sockets.items():
+            kernel.send(wires.tunnels(wiring, space))
         early = {space: kernel for space, kernel in sockets.items() if space not in late}
         for space, kernel in early.items():
             kernel.send(wires.raisings(wiring, space))

@@ -20,8 +20,8 @@ Target = tuple[str, int]
 
 
 def start(published: list[Published], channel: Channel) -> None:
-    """Start the relay as a child of this process, where there is anything to carry; it keeps no hold of the channel."""
-    if published and os.fork() == 0:
+    """Start the relay as a child of this process; it keeps no hold of the channel."""
+    if os.fork() == 0:
         channel.close()
         _live(published)
 
