@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from topologies.errors import Mistake
-from topologies.lab import Dummy, End, HostLink, Lab, LabNode, Mgmt, Route, Veth
+from topologies.lab import Dummy, End, HostLink, Lab, LabNode, Mgmt, Route, Veth, Vxlan
 from topologies.runtime import vty
 from topologies.runtime.identity import stat_fields
 from topologies.runtime.netns import wiring as wires
@@ -126,8 +126,26 @@ def test_links_to_the_machine_are_refused() -> None:
     """A host link would break the seal."""
     link = HostLink(end=End("a", "eth1"), host_interface="x")
 
-    with pytest.raises(Mistake, match="a link of type hostlink: the netns runtime has veth, dummy, mgmtlink"):
+    with pytest.raises(Mistake, match="a link of type hostlink: the netns runtime has veth, dummy, mgmtlink, vxlan"):
         refuse(Lab(name="l", nodes=(LabNode(name="a"),), links=(link,)))
+
+
+@pytest.mark.parametrize(
+    ("node", "change", "words"),
+    [
+        ("a", {"stitch": True}, "vxlan a:eth2: vxlan-stitch joins a tunnel of the machine itself"),
+        ("a", {"remote": "spine1"}, "vxlan a:eth2: remote 'spine1' is no IP address"),
+        ("a", {"remote": "239.0.0.1"}, "vxlan a:eth2: remote 239.0.0.1 is a group"),
+        ("a", {"src_port": 65535}, "vxlan a:eth2: src-port 65535; the kernel takes up to 65534"),
+        ("br", {}, "vxlan br:eth2: a tunnel sends over its node's own network, and a bridge has none"),
+    ],
+)
+def test_tunnels_that_cannot_be_are_refused_by_name(node: str, change: dict[str, object], words: str) -> None:
+    """A tunnel of the machine, one to no single address, and one that has no network to send over."""
+    link = replace(Vxlan(end=End(node, "eth2"), remote="10.0.0.1", vni=7, dst_port=4789), **change)  # type: ignore[arg-type]
+
+    with pytest.raises(Mistake, match=words):
+        refuse(replace(LAB, links=(link,)))
 
 
 def test_only_real_file_systems_are_shown_in_nodes() -> None:

@@ -56,6 +56,16 @@ class VethEnd:
     mac: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VxlanPath:
+    """Where a VXLAN interface sends to (RFC 7348). Source port 0: the kernel chooses one by flow."""
+
+    vni: int
+    remote: str
+    dst_port: int
+    src_port: int = 0
+
+
 def attribute(kind: int, data: bytes) -> bytes:
     """One attribute, padded to four bytes."""
     return _ATTR.pack(len(data) + 4, kind) + data + bytes(-len(data) % 4)
@@ -105,6 +115,17 @@ def new_link(name: str, kind: str, what: str, *, index: int = 0, mtu: int = 0, m
     body = _IFINFO.pack(0, 0, index, 0, 0) + _text(3, name) + attribute(18, _text(1, kind))
     body += (_u32(4, mtu) if mtu else b"") + (attribute(1, mac_bytes(mac)) if mac else b"")
     return Request(RTM_NEWLINK, F_CREATE | F_EXCL, body, what)
+
+
+def new_vxlan(name: str, path: VxlanPath, what: str, *, index: int, mtu: int, mac: str) -> Request:
+    """A VXLAN interface that sends over the network it is made in."""
+    family, remote = packed(path.remote)
+    data = _u32(1, path.vni) + attribute(2 if family == socket.AF_INET else 16, remote)  # GROUP, GROUP6
+    data += attribute(15, struct.pack("!H", path.dst_port))
+    if path.src_port:  # the kernel's range leaves out its end, and an empty one counts as none
+        data += attribute(10, struct.pack("!HH", path.src_port, path.src_port + 1))
+    body = _IFINFO.pack(0, 0, index, 0, 0) + _text(3, name) + _u32(4, mtu) + attribute(1, mac_bytes(mac))
+    return Request(RTM_NEWLINK, F_CREATE | F_EXCL, body + attribute(18, _text(1, "vxlan") + attribute(2, data)), what)
 
 
 def set_link(link: int | str, what: str, *, up: bool | None = None, master: int | None = None) -> Request:

@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Set
+from ipaddress import ip_address
 
 from topologies.errors import Mistake
-from topologies.lab import Dummy, Lab, LabNode, MgmtLink, Veth
+from topologies.lab import Dummy, Lab, LabNode, MgmtLink, Veth, Vxlan
 from topologies.runtime.netns.profiles import profile_of
 
 KINDS = ("bridge", "frr", "linux")
-LINKS = (Veth, Dummy, MgmtLink)
+LINKS = (Veth, Dummy, MgmtLink, Vxlan)
+LAST_SOURCE_PORT = 65534  # the kernel takes a range, whose end is left out
 
 
 def refuse(lab: Lab) -> None:
     """Raise Mistake for the first thing in a lab that cannot be left out without changing what it means."""
     owners = {node.name for node in lab.nodes if node.kind != "bridge" and node.network_mode in ("", "none")}
+    bridges = {node.name for node in lab.nodes if node.kind == "bridge"}
     for node in lab.nodes:
         if lack := _lack(node, owners):
             raise Mistake(f"node {node.name}: {lack}")
@@ -22,6 +25,8 @@ def refuse(lab: Lab) -> None:
         if not isinstance(link, LINKS):
             there = ", ".join(kind.__name__.lower() for kind in LINKS)
             raise Mistake(f"a link of type {type(link).__name__.lower()}: the netns runtime has {there}")
+        if isinstance(link, Vxlan) and (lack := _unsendable(link, bridges)):
+            raise Mistake(f"vxlan {link.end}: {lack}")
     if any(isinstance(link, MgmtLink) for link in lab.links) and lab.mgmt.skip_when_unused:
         raise Mistake("a link to mgmt-net, but mgmt has skip-when-unused")
 
@@ -43,6 +48,23 @@ def _lack(node: LabNode, owners: Set[str]) -> str:
     if shared != node.network_mode and shared not in owners:
         return f"network-mode {node.network_mode!r}; nodes with a network of their own are {', '.join(sorted(owners))}"
     return _unsealed(node) or _unpublished(node)
+
+
+def _unsendable(link: Vxlan, bridges: Set[str]) -> str:
+    """Why a tunnel cannot be made in its node, "" where it can."""
+    if link.stitch:
+        return "vxlan-stitch joins a tunnel of the machine itself, and a lab is sealed; the netns runtime has vxlan"
+    if link.end.node in bridges:
+        return "a tunnel sends over its node's own network, and a bridge has none"
+    try:
+        remote = ip_address(link.remote)
+    except ValueError:
+        return f"remote {link.remote!r} is no IP address"
+    if remote.is_multicast:
+        return f"remote {link.remote} is a group; the netns runtime has tunnels to one address"
+    if link.src_port > LAST_SOURCE_PORT:
+        return f"src-port {link.src_port}; the kernel takes up to {LAST_SOURCE_PORT}"
+    return ""
 
 
 def _unsealed(node: LabNode) -> str:

@@ -3,15 +3,18 @@
 A *space* is one network namespace: a node's, or the lab's own (""), where the management bridge and nodes of kind
 bridge live. Interface numbers are chosen here and unique in the lab, so that no look at the kernel is needed between
 requests, and so that the number a cable shows as its peer's names one interface only.
+
+A tunnel (VXLAN) is made in its node's space and sends over that node's own network, as a router's does. On
+containerlab it sends over the machine's network; here that would lead packets out of the sealed lab.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from topologies.lab import DEFAULT_MTU, Dummy, End, Lab, LabNode, MgmtLink, Veth
+from topologies.lab import DEFAULT_MTU, Dummy, End, Lab, LabNode, MgmtLink, Veth, Vxlan
 from topologies.runtime import netlink_encode as encode
-from topologies.runtime.netlink_encode import Request, VethEnd
+from topologies.runtime.netlink_encode import Request, VethEnd, VxlanPath
 from topologies.runtime.netns.mgmt import MgmtAddresses
 
 HOME = ""  # the lab's own space
@@ -55,12 +58,21 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A VXLAN interface and where it leads."""
+
+    plug: Plug
+    link: Vxlan
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
     """All of a lab's interfaces. `spaces` leaves out the lab's own."""
 
     spaces: tuple[str, ...]
     bridges: tuple[Bridge, ...]
     cables: tuple[Cable, ...]
+    tunnels: tuple[Tunnel, ...] = ()
 
     def index(self, space: str, name: str) -> int:
         """The number of an interface; KeyError where the lab has none of that name."""
@@ -69,8 +81,13 @@ class Wiring:
     def indexes(self) -> dict[tuple[str, str], int]:
         """The number of every interface."""
         found = {(bridge.space, bridge.name): bridge.index for bridge in self.bridges}
-        found |= {(plug.space, plug.name): plug.index for cable in self.cables for plug in (cable.a, cable.b)}
+        found |= {(plug.space, plug.name): plug.index for plug in self.plugs()}
         return found | {(space, "lo"): LO for space in (HOME, *self.spaces)}
+
+    def plugs(self) -> list[Plug]:
+        """The ends of all cables, then the tunnels, which need cables to send over."""
+        ends = [plug for cable in self.cables for plug in (cable.a, cable.b)]
+        return ends + [tunnel.plug for tunnel in self.tunnels]
 
 
 def space_of(node: LabNode) -> str:
@@ -89,6 +106,7 @@ def wire(lab: Lab, mgmt: MgmtAddresses) -> Wiring:
     masters = {bridge.name: bridge.index for bridge in bridges}
     nodes = {node.name: node for node in lab.nodes}
     cables = []
+    tunnels = []
     for at, (node, addresses) in enumerate(mgmt.nodes):
         inner = Plug(node, "eth0", next(numbers), mac_of(lab.name, node, "eth0"), addresses)
         outer = Plug(HOME, f"mgmt{at}", next(numbers), mac_of(lab.name, "", f"mgmt{at}"), (), bridges[0].index)
@@ -114,8 +132,11 @@ def wire(lab: Lab, mgmt: MgmtAddresses) -> Wiring:
             mac = mac_of(lab.name, "", link.host_interface)
             outside = Plug(HOME, link.host_interface, next(numbers), mac, (), bridges[0].index)
             cables.append(Cable(inside, outside, link.mtu, None, f"{link.end} -- mgmt-net"))
+        elif isinstance(link, Vxlan):
+            tunnels.append(Tunnel(plug(link.end), link))
     spaces = dict.fromkeys(space_of(node) for node in lab.nodes)
-    return Wiring(tuple(space for space in spaces if space != HOME), tuple(bridges), tuple(cables))
+    inner_spaces = tuple(space for space in spaces if space != HOME)
+    return Wiring(inner_spaces, tuple(bridges), tuple(cables), tuple(tunnels))
 
 
 def stub_name(interface: str) -> str:
@@ -140,10 +161,26 @@ def creations(wiring: Wiring, fds: Mapping[str, int]) -> list[Request]:
     return made
 
 
+def tunnels(wiring: Wiring, space: str) -> list[Request]:
+    """Requests that make a space's tunnels, sent from that space, whose network they then send over."""
+    return [
+        encode.new_vxlan(
+            each.plug.name,
+            VxlanPath(each.link.vni, each.link.remote, each.link.dst_port, each.link.src_port),
+            f"{each.link.end}: vxlan {each.link.vni} to {each.link.remote}",
+            index=each.plug.index,
+            mtu=each.link.mtu,
+            mac=each.plug.mac,
+        )
+        for each in wiring.tunnels
+        if each.plug.space == space
+    ]
+
+
 def raisings(wiring: Wiring, space: str) -> list[Request]:
     """Requests that put a space's ports under their bridges and raise all that it has."""
     bridges = [bridge for bridge in wiring.bridges if bridge.space == space]
-    plugs = [plug for cable in wiring.cables for plug in (cable.a, cable.b) if plug.space == space]
+    plugs = [plug for plug in wiring.plugs() if plug.space == space]
     where = space or "lab"
     found = [encode.set_link(LO, f"{where}: lo up", up=True)]
     found += [encode.set_link(bridge.index, f"{where}: {bridge.name} up", up=True) for bridge in bridges]
@@ -154,7 +191,7 @@ def raisings(wiring: Wiring, space: str) -> list[Request]:
 
 def lowerings(wiring: Wiring, space: str) -> list[Request]:
     """Requests that take the carrier from everything a space is cabled to."""
-    plugs = [plug for cable in wiring.cables for plug in (cable.a, cable.b) if plug.space == space]
+    plugs = [plug for plug in wiring.plugs() if plug.space == space]
     return [encode.set_link(plug.index, f"{space}: {plug.name} down", up=False) for plug in plugs]
 
 
@@ -164,13 +201,7 @@ def settings(lab: Lab, wiring: Wiring, space: str, *, again: bool = False) -> li
     `again`: the space had them before, and its rules, which a lowered link does not take, are still there.
     """
     index = wiring.indexes()
-    ends = [
-        (plug.index, plug.name, a)
-        for c in wiring.cables
-        for plug in (c.a, c.b)
-        if plug.space == space
-        for a in plug.addresses
-    ]
+    ends = [(plug.index, plug.name, a) for plug in wiring.plugs() if plug.space == space for a in plug.addresses]
     ends += [
         (bridge.index, bridge.name, a) for bridge in wiring.bridges if bridge.space == space for a in bridge.addresses
     ]
