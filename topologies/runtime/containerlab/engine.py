@@ -15,12 +15,14 @@ from topologies.errors import Fault
 from topologies.lab import Lab, Mgmt
 from topologies.process import failure
 from topologies.runtime.model import Life
+from topologies.waiting import until
 
 LAB_LABEL, NODE_LABEL, FOLDER_LABEL = "containerlab", "clab-node-name", "clab-node-lab-dir"
 OWN_LABEL = "closlab"  # on networks: the id of the lab that has it
 LIVES = {"running": Life.RUNNING, "paused": Life.PAUSED}
 SUBNETS = 256  # how many /22 there are in 172.20.0.0/14, where labs get their management networks
 NO_NETWORK = ("none", "host")
+NETWORK_WITHIN = 30  # seconds that an engine may take to let go of the ends in a network
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,16 @@ def network_exists(name: str) -> bool:
 
 
 def remove_network(lab_id: str) -> None:
-    """Remove the lab's management network, if it is there; raises Fault where it stays."""
+    """Remove the lab's management network, if it is there; raises Fault where it stays.
+
+    The engine lists a container as gone before it has let go of the container's end in the network.
+    """
     there = ["docker", "network", "ls", "--quiet", "--filter", f"label={OWN_LABEL}={lab_id}"]
-    for network in process.run(there).stdout.split():
-        process.run(["docker", "network", "rm", network])
+
+    def staying() -> str:
+        tries = [
+            process.run(["docker", "network", "rm", each], check=False) for each in process.run(there).stdout.split()
+        ]
+        return "; ".join(failure(each) for each in tries if each.code)
+
+    until(f"network of lab {lab_id} gone", staying, within=NETWORK_WITHIN)

@@ -38,15 +38,21 @@ def start(node: LabNode, daemon: Daemon) -> None:
 def examine(node: LabNode, daemon: Daemon) -> None:
     """Fault where a daemon refused a line of its configuration; mgmtd, which has none, reads lines meant for others.
 
-    FRR listens before it has read its configuration, but answers only afterwards: so it is asked something first.
+    FRR listens before it has read its configuration, but answers only afterwards: so it is asked something first. Zebra
+    takes clients before there is anybody to ask.
     """
     if not daemon.config:
         return
     path = f"{os.path.dirname(daemon.ready)}/{daemon.name}.vty"
-    if os.path.exists(path):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.connect(path)
-            vty.ask(sock, ["enable"], who=f"node {node.name}: {daemon.name}", timeout=START_SECONDS)
+    until(
+        f"{daemon.name} of {node.name} can be asked",
+        lambda: "" if os.path.exists(path) else f"no {path}",
+        within=START_SECONDS,
+        every=0.005,
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.connect(path)
+        vty.ask(sock, ["enable"], who=f"node {node.name}: {daemon.name}", timeout=START_SECONDS)
     taken = [_said(each) for each in node.daemons if each.name == daemon.shared_with and os.path.exists(each.argv[0])]
     if refused := vty.refused_by_all(_said(daemon), *taken):
         raise Fault(f"node {node.name}: {daemon.name} refused {'; '.join(_place(daemon, *each) for each in refused)}")
