@@ -147,7 +147,7 @@ def down(name: str, *, at: store.Store | None = None) -> bool:
     Raises Fault where something could not be removed; the record is then kept, so that it can be tried again.
     """
     at = at or store.here()
-    if not at.folder(name).exists():
+    if not at.begun(name):
         return False
     with at.claim(name, "down"):
         if not at.exists(name):

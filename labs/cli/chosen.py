@@ -32,12 +32,11 @@ def chosen(wanted: str = "", at: Store | None = None) -> LabRecord:
 
 
 def by_name_or_file(wanted: str, at: Store) -> str | None:
-    """The lab that a name or a file stands for; None when that lab is not there.
+    """The lab that a name or a file stands for; None when there is nothing of that lab.
 
     The file as it was at `up` counts first, so that a lab is found also after its file was changed.
     """
-    names = at.names()
-    if wanted in names:
+    if at.begun(wanted):
         return wanted
     path = Path(wanted)
     if not path.is_file():
@@ -46,7 +45,7 @@ def by_name_or_file(wanted: str, at: Store) -> str | None:
         if not isinstance(entry, Unreadable) and entry.lab.file and Path(entry.lab.file) == path.absolute():
             return entry.name
     name = deploy.load(path).lab.name
-    return name if name in names else None
+    return name if at.begun(name) else None
 
 
 def end_of(text: str) -> tuple[str, str]:

@@ -284,6 +284,22 @@ def test_down_is_by_name_by_file_or_of_the_only_one(
     assert capsys.readouterr().err.count("not up, nothing to do") == 2
 
 
+@pytest.mark.parametrize("by", ["name", "file"])
+def test_down_sweeps_what_an_up_left_that_was_killed_before_its_record(
+    fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str], by: str
+) -> None:
+    """Its claim is a folder with who held it; no lab was there, and none is said to have been."""
+    path = fabric("one")
+    folder = store.here().folder("one")
+    folder.mkdir(parents=True)
+    (folder / "holder").write_text("closlab up, process 1, since 00:00:00")
+
+    assert run("down", "one" if by == "name" else path) == 0
+
+    assert not folder.exists()
+    assert "not up, nothing to do" in capsys.readouterr().err
+
+
 def test_down_finds_a_lab_by_its_file_after_the_file_changed(fabric: Callable[[str], str], fake: Fake) -> None:
     """The record knows the file's path; what is in it now does not matter."""
     path = fabric("one")

@@ -62,6 +62,10 @@ class Store:
         """Whether there is a record of that lab."""
         return (self.folder(name) / RECORD).exists()
 
+    def begun(self, name: str) -> bool:
+        """Whether there is anything of that lab: an `up` killed before its first record leaves a folder without one."""
+        return NAME.fullmatch(name) is not None and self.folder(name).exists()
+
     def read(self, name: str) -> LabRecord:
         """The record of a lab; raises Mistake when there is none, Fault when it cannot be read."""
         try:
