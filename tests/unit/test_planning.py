@@ -82,12 +82,14 @@ def test_unnumbered_links_have_one_session_and_no_address() -> None:
     assert leaf.interfaces[2].addresses  # the host's link is addressed all the same
 
 
-def test_numbered_links_have_one_session_per_family_and_the_upper_end_waits() -> None:
-    """Each over its own address; the leaf is passive, except where BFD watches."""
+def test_numbered_links_have_one_session_for_both_families_and_the_lower_end_waits() -> None:
+    """To the far end's IPv4 address where it has one; the leaf is passive, except where BFD watches."""
     nodes = planned(SMALL + "underlay: {numbering: numbered}\n").nodes
     watched = planned(SMALL + "underlay: {numbering: numbered, bfd: true}\n").nodes
 
-    assert [session.families for session in nodes["leaf1"].sessions[:2]] == [("ipv4",), ("ipv6",)]
+    assert [session.peer for session in nodes["leaf1"].sessions] == ["spine1", "spine2"]
+    assert all(session.families == ("ipv4", "ipv6") for session in nodes["leaf1"].sessions)
+    assert all("." in (session.address or "") for session in nodes["leaf1"].sessions)
     assert all(session.passive for session in nodes["leaf1"].sessions)
     assert not any(session.passive for session in nodes["spine1"].sessions)
     assert not any(session.passive for session in watched["leaf1"].sessions)

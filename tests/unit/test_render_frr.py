@@ -32,10 +32,8 @@ FABRIC = Fabric("t", "leaf-spine", (Node("leaf1", Role.LEAF, 0, 1),), (), UNDERL
 UP = PlannedSession("eth1", "eth1", "spine1", 4200000000, Role.SPINE, (IPV4, IPV6), False, False, True)
 DOWN = PlannedSession("eth2", "eth2", "host1", 4200002001, Role.HOST, (IPV4, IPV6), False, False, True)
 TO_LEAF = PlannedSession("eth1", "eth1", "leaf1", 4200001001, Role.LEAF, (IPV4, IPV6), False, False, True)
-NUMBERED = (
-    replace(UP, neighbor="10.64.0.0", families=(IPV4,), extended_nexthop=False, address="10.64.0.0", passive=True),
-    replace(UP, neighbor="fd00:c105:1::", families=(IPV6,), extended_nexthop=False, address="fd00:c105:1::"),
-)
+NUMBERED = replace(UP, neighbor="10.64.0.0", extended_nexthop=False, address="10.64.0.0", passive=True)
+NUMBERED6 = replace(NUMBERED, neighbor="fd00:c105:1::", families=(IPV6,), address="fd00:c105:1::")
 CABLE = PlannedInterface(
     "eth1", "02:00:00:00:00:01", 9500, ("10.64.0.1/31", "fd00:c105:1::1/127"), Endpoint("spine1", "eth1"), "", ()
 )
@@ -133,38 +131,36 @@ def test_an_unnumbered_session_names_the_interface_and_the_exact_asn() -> None:
     assert not any("external" in line for line in lines)
 
 
-def test_a_numbered_fabric_has_one_group_per_family() -> None:
-    """Numbered sessions carry their own family only, so a peer is in a group of that family."""
-    lines = conf(replace(LEAF, sessions=NUMBERED))
+def test_a_numbered_session_carries_both_families() -> None:
+    """Its group is active in each; the next hops of IPv6 need no capability, for the link has addresses of its own."""
+    lines = conf(replace(LEAF, sessions=(NUMBERED,)))
 
-    assert "neighbor 10.64.0.0 peer-group SPINES4" in lines
-    assert "neighbor fd00:c105:1:: peer-group SPINES6" in lines
-    assert lines.count("neighbor SPINES4 activate") == 1
-    assert "neighbor SPINES4 passive" in lines
+    assert "neighbor 10.64.0.0 peer-group SPINES" in lines
+    assert lines.count("neighbor SPINES activate") == 2
+    assert "neighbor SPINES passive" in lines
     assert not any("extended-nexthop" in line for line in lines)
 
 
 def test_bfd_brings_its_daemon() -> None:
     """With BFD there is a bfdd, started before bgpd, and every group asks for it."""
-    watched = replace(LEAF, sessions=tuple(replace(session, bfd=True) for session in NUMBERED), interfaces=(CABLE,))
+    watched = replace(LEAF, sessions=(replace(NUMBERED, bfd=True),), interfaces=(CABLE,))
 
     daemons = [daemon.name for daemon in Frr().daemons(routed(watched))]
 
     assert daemons == ["mgmtd", "zebra", "bfdd", "bgpd"]
-    assert "neighbor SPINES4 bfd" in conf(watched)
-    assert "neighbor SPINES6 bfd" in conf(watched)
+    assert "neighbor SPINES bfd" in conf(watched)
     assert [daemon.name for daemon in Frr().daemons(routed(LEAF))] == ["mgmtd", "zebra", "bgpd"]
 
 
 def test_a_watched_numbered_session_names_its_source() -> None:
     """FRR otherwise moves the BFD session to another source once BGP is up, and the far end sees it go down."""
-    sessions = tuple(replace(session, bfd=True) for session in NUMBERED)
+    sessions = tuple(replace(session, bfd=True) for session in (NUMBERED, NUMBERED6))
 
     lines = conf(replace(LEAF, sessions=sessions, interfaces=(CABLE,)))
 
     assert "neighbor 10.64.0.0 update-source 10.64.0.1" in lines
     assert "neighbor fd00:c105:1:: update-source fd00:c105:1::1" in lines
-    assert not any("update-source" in line for line in conf(replace(LEAF, sessions=NUMBERED)))
+    assert not any("update-source" in line for line in conf(replace(LEAF, sessions=(NUMBERED,))))
     assert not any("update-source" in line for line in conf(replace(LEAF, sessions=(replace(UP, bfd=True),))))
 
 
@@ -180,7 +176,7 @@ def test_a_family_that_is_not_routed_is_not_mentioned() -> None:
     """An IPv4-only fabric has no IPv6 address family and no IPv6 filter."""
     only4 = replace(FABRIC, underlay=replace(UNDERLAY, ipv6=False))
 
-    lines = conf(replace(LEAF, sessions=NUMBERED[:1]), fabric=only4)
+    lines = conf(replace(LEAF, sessions=(replace(NUMBERED, families=(IPV4,)),)), fabric=only4)
 
     assert "address-family ipv4 unicast" in lines
     assert not any("ipv6" in line for line in lines if "default ipv4-unicast" not in line)

@@ -1,6 +1,5 @@
 """Who speaks BGP with whom, and how."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from topologies.model import Numbering, Role, Underlay
@@ -18,43 +17,45 @@ class Peer:
 
 
 def sessions(underlay: Underlay, peers: tuple[Peer, ...]) -> tuple[PlannedSession, ...]:
-    """One session per unnumbered interface; numbered ones have one per address family, each over its own addresses,
-    for IPv6 routes over an IPv4 session would need next hops that the session does not know."""
+    """One session per cable, for all address families (RFC 4760): by interface where the cable has no addresses, else
+    to the first of the far end's."""
     one = _unnumbered if underlay.numbering is Numbering.UNNUMBERED else _numbered
-    return tuple(session for peer in peers for session in one(underlay, peer))
+    return tuple(one(underlay, peer) for peer in peers)
 
 
-def _unnumbered(underlay: Underlay, peer: Peer) -> Iterator[PlannedSession]:
-    families = tuple(family for family, used in ((IPV4, underlay.ipv4), (IPV6, underlay.ipv6)) if used)
-    yield PlannedSession(
+def _unnumbered(underlay: Underlay, peer: Peer) -> PlannedSession:
+    return PlannedSession(
         neighbor=peer.interface.name,
         interface=peer.interface.name,
         peer=peer.interface.peer.node,
         peer_asn=peer.asn,
         peer_role=peer.role,
-        families=families,
+        families=_families(underlay),
         bfd=underlay.bfd,
         passive=False,
         extended_nexthop=underlay.ipv4,
     )
 
 
-def _numbered(underlay: Underlay, peer: Peer) -> Iterator[PlannedSession]:
+def _numbered(underlay: Underlay, peer: Peer) -> PlannedSession:
     """The lower end waits to be called, so that no two calls cross; not with BFD, where FRR would reset the session.
 
     The upper ends are few and started last: then all routes come at once, not again with each of many leaves.
     """
-    for cidr in peer.interface.peer_addresses:
-        address = cidr.partition("/")[0]
-        yield PlannedSession(
-            neighbor=address,
-            interface=peer.interface.name,
-            peer=peer.interface.peer.node,
-            peer_asn=peer.asn,
-            peer_role=peer.role,
-            families=(IPV6 if ":" in address else IPV4,),
-            bfd=underlay.bfd,
-            passive=not peer.below and not underlay.bfd,
-            extended_nexthop=False,
-            address=address,
-        )
+    address = peer.interface.peer_addresses[0].partition("/")[0]
+    return PlannedSession(
+        neighbor=address,
+        interface=peer.interface.name,
+        peer=peer.interface.peer.node,
+        peer_asn=peer.asn,
+        peer_role=peer.role,
+        families=_families(underlay),
+        bfd=underlay.bfd,
+        passive=not peer.below and not underlay.bfd,
+        extended_nexthop=False,
+        address=address,
+    )
+
+
+def _families(underlay: Underlay) -> tuple[str, ...]:
+    return tuple(family for family, used in ((IPV4, underlay.ipv4), (IPV6, underlay.ipv6)) if used)

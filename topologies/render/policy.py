@@ -146,10 +146,9 @@ def own_address(node: NodePlan, session: PlannedSession) -> str:
 
 
 def group_of(role: Role, session: PlannedSession) -> Group:
-    """The peers alike to this one. Numbered fabrics have one session per family, so their groups carry its number."""
-    suffix = "" if session.address is None or len(session.families) > 1 else session.families[0].removeprefix("ipv")
+    """The peers alike to this one."""
     return Group(
-        name=PLURAL[session.peer_role] + suffix,
+        name=PLURAL[session.peer_role],
         families=session.families,
         passive=session.passive,
         bfd=session.bfd,
