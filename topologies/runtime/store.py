@@ -64,7 +64,10 @@ class Store:
 
     def begun(self, name: str) -> bool:
         """Whether there is anything of that lab: an `up` killed before its first record leaves a folder without one."""
-        return NAME.fullmatch(name) is not None and self.folder(name).exists()
+        try:
+            return NAME.fullmatch(name) is not None and self.folder(name).exists()
+        except PermissionError as error:
+            raise Mistake(_denied(self.root, error)) from error
 
     def read(self, name: str) -> LabRecord:
         """The record of a lab; raises Mistake when there is none, Fault when it cannot be read."""
