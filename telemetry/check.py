@@ -6,16 +6,19 @@ its own file and with itself (`telemetry.compare_lab`).
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from telemetry.compare import differences
 from telemetry.compare_lab import lab_differences
 from telemetry.facts import collect
-from telemetry.mesh import run_mesh
+from telemetry.mesh import judge_mesh, run_mesh
 from telemetry.model import Difference, NodeFacts
 from telemetry.probes import MeshSummary
+from topologies.aside import aside
 from topologies.lab import Lab
 from topologies.plan import Plan
+from topologies.runtime.door import enter
 from topologies.runtime.model import LabRecord
 
 __all__ = ["CheckReport", "Difference", "check", "check_without_plan", "differences"]
@@ -38,16 +41,22 @@ class CheckReport:
 
 
 def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
-    """Compare a running lab with its plan; with `mesh`, also send probes between all loopbacks and hosts."""
+    """Compare a running lab with its plan; with `mesh`, also send probes between all loopbacks and hosts.
+
+    The probes fly while the daemons are asked, so the seconds of `mesh` are those that it took longer.
+    """
     clock = _Clock()
-    facts = collect(record, plan.nodes)
-    clock.lap("facts")
-    found = differences(plan, facts)
-    clock.lap("compare")
-    if not mesh:
-        return CheckReport(found, None, clock.laps, _counts(facts))
-    summary, lost = run_mesh(record, plan, facts)
-    clock.lap("mesh")
+    enter(record)
+    with ExitStack() as stack:
+        probed = stack.enter_context(aside("mesh", lambda: run_mesh(record, plan))) if mesh else None
+        facts = collect(record, plan.nodes)
+        clock.lap("facts")
+        found = differences(plan, facts)
+        clock.lap("compare")
+        if probed is None:
+            return CheckReport(found, None, clock.laps, _counts(facts))
+        summary, lost = judge_mesh(record, plan, facts, probed())
+        clock.lap("mesh")
     return CheckReport((*found, *lost), summary, clock.laps, _counts(facts))
 
 

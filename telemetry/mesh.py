@@ -5,14 +5,16 @@ its way within the same call, so receivers are emptied as we go and no buffer fi
 times: the first packet to a neighbour that the kernel does not know yet may be dropped, which is no fault.
 """
 
+import errno
+import os
 import resource
 import select
 import socket
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from secrets import token_bytes
+from dataclasses import dataclass
 
 from telemetry.facts import open_doors
 from telemetry.model import Difference, NodeFacts, What
@@ -37,12 +39,25 @@ _BUFFER_FORCE, _DISCOVER4, _DISCOVER6 = 33, 10, 23
 _PROBE, _INTERFACE = 3, 4
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What became of a mesh: one byte per probe, 0 where it never came; the port of every target's flows; by pair, what
+    the kernel said when a probe could not be sent; how many probes arrived only when sent again."""
+
+    mesh: Mesh
+    arrived: bytes
+    ports: list[list[int]]
+    refused: dict[int, str]
+    retried: int
+    seconds: float
+
+
 class Wire:
     """The sockets of a mesh and what arrived at them."""
 
     def __init__(self, mesh: Mesh, sockets: list[list[socket.socket]]) -> None:
         self._mesh = mesh
-        self._run = token_bytes(8)
+        self._run = os.urandom(8)
         self._sockets = sockets
         self.ports = [[each.getsockname()[1] for each in flows] for flows in sockets]
         self._places = [(target.address, ports[0]) for target, ports in zip(mesh.targets, self.ports, strict=True)]
@@ -99,36 +114,48 @@ class Wire:
             return
 
 
-def run_mesh(
-    record: LabRecord, plan: Plan, facts: Mapping[str, NodeFacts]
-) -> tuple[MeshSummary, tuple[Difference, ...]]:
-    """Probe every path of the plan; returns what was sent and, as differences, what was lost.
+def run_mesh(record: LabRecord, plan: Plan) -> Exchange:
+    """Probe every path of the plan. Dead nodes and addresses that are not there take no part: `check` names those.
 
-    Dead nodes and addresses that are not there take no part: they are differences already.
+    It needs nobody's answers, so it may run while daemons are asked.
     """
     begun = time.monotonic()
     enter(record)
     doors, dead = open_doors(record, plan.nodes)
-    mesh = lay_out(plan, {*dead, *_missing(plan, facts)})
-    _allow_files(len(mesh.targets) * mesh.flows + 2 * len(doors))
     with ExitStack() as stack:
-        wire = Wire(mesh, [_open(stack, doors[target.node], target, mesh.flows) for target in mesh.targets])
+        ears = dict(_ears(stack, plan, doors))
+        absent = {address for node in plan.nodes.values() for address in node.probe_addresses} - set(ears)
+        mesh = lay_out(plan, {*dead, *absent})
+        _allow_files(len(mesh.targets) * mesh.flows + 2 * len(doors))
+        sockets = [
+            [ears[each.address], *(_open(stack, doors[each.node], each) for _ in range(mesh.flows - 1))]
+            for each in mesh.targets
+        ]
+        wire = Wire(mesh, sockets)
         stack.callback(wire.close)
         retried = _exchange(mesh, wire)
-        found = losses(mesh, wire.arrived)
-        seconds = time.monotonic() - begun
+    return Exchange(mesh, bytes(wire.arrived), wire.ports, wire.refused, retried, time.monotonic() - begun)
+
+
+def judge_mesh(
+    record: LabRecord, plan: Plan, facts: Mapping[str, NodeFacts], done: Exchange
+) -> tuple[MeshSummary, tuple[Difference, ...]]:
+    """What a mesh sent and, as differences, what it lost and where, and which switches leave equal ways empty."""
+    mesh, found = done.mesh, losses(done.mesh, done.arrived)
+    doors, _ = open_doors(record, plan.nodes)
+    with ExitStack() as stack:
         kernels = {name: stack.enter_context(door.netlink()) for name, door in doors.items()}
         tracer = Tracer(kernels, facts)
-        lost = [*_named(mesh, wire, found, tracer), *spread_differences(plan, facts, tracer)]
+        lost = [*_named(done, found, tracer), *spread_differences(plan, facts, tracer)]
     summary = MeshSummary(
         targets=len(mesh.targets),
         pairs=len(mesh.pairs),
         probes=mesh.probes,
         flows=mesh.flows,
-        retried=retried,
+        retried=done.retried,
         lost=sum(len(loss.flows) + loss.full_size for loss in found),
         lost_pairs=len(found),
-        seconds=seconds,
+        seconds=done.seconds,
     )
     return summary, tuple(lost)
 
@@ -145,19 +172,32 @@ def _exchange(mesh: Mesh, wire: Wire) -> int:
     return first - (mesh.probes - sum(wire.arrived))
 
 
-def _open(stack: ExitStack, door: Door, target: Target, flows: int) -> list[socket.socket]:
-    """One socket per flow on an address; the first one also listens and sends the full-size probes."""
+def _ears(stack: ExitStack, plan: Plan, doors: Mapping[str, Door]) -> Iterator[tuple[str, socket.socket]]:
+    """For each address that its node has, the socket that listens on it and sends the full-size probes."""
+    for name, door in doors.items():
+        for address in plan.nodes[name].probe_addresses:
+            target = Target(name, address)
+            try:
+                ear = _open(stack, door, target)
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                continue
+            _room(ear)
+            if target.family == IPV4:
+                ear.setsockopt(socket.IPPROTO_IP, _DISCOVER4, _PROBE)
+            else:
+                ear.setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _INTERFACE)
+            yield address, ear
+
+
+def _open(stack: ExitStack, door: Door, target: Target) -> socket.socket:
+    """A socket for one flow from an address, on a port of its own."""
     family = socket.AF_INET if target.family == IPV4 else socket.AF_INET6
-    sockets = [stack.enter_context(door.socket(family, socket.SOCK_DGRAM)) for _ in range(flows)]
-    for sock in sockets:
-        sock.setblocking(False)
-        sock.bind((target.address, 0))
-    _room(sockets[0])
-    if target.family == IPV4:
-        sockets[0].setsockopt(socket.IPPROTO_IP, _DISCOVER4, _PROBE)
-    else:
-        sockets[0].setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _INTERFACE)
-    return sockets
+    sock = stack.enter_context(door.socket(family, socket.SOCK_DGRAM))
+    sock.setblocking(False)
+    sock.bind((target.address, 0))
+    return sock
 
 
 def _room(sock: socket.socket) -> None:
@@ -178,13 +218,8 @@ def _allow_files(needed: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _missing(plan: Plan, facts: Mapping[str, NodeFacts]) -> set[str]:
-    """Probe addresses that their nodes do not have."""
-    there = {cidr.partition("/")[0] for seen in facts.values() for _, cidr in seen.addresses}
-    return {address for node in plan.nodes.values() for address in node.probe_addresses if address not in there}
-
-
-def _named(mesh: Mesh, wire: Wire, found: tuple[Loss, ...], tracer: Tracer) -> Iterable[Difference]:
+def _named(done: Exchange, found: tuple[Loss, ...], tracer: Tracer) -> Iterable[Difference]:
+    mesh = done.mesh
     for loss in found[:MOST_NAMED]:
         source, target = (mesh.targets[number] for number in mesh.pairs[loss.pair])
         yield Difference(
@@ -192,7 +227,7 @@ def _named(mesh: Mesh, wire: Wire, found: tuple[Loss, ...], tracer: Tracer) -> I
             subject=f"{source.address} to {target.address} ({target.node})",
             what=What.LOST,
             expected=f"{mesh.flows} of {mesh.flows} flows, and a packet of {_packet(mesh, loss.pair)} bytes",
-            found=f"{_amount(mesh, loss)}; {_where(mesh, wire, loss, tracer)}",
+            found=f"{_amount(mesh, loss)}; {_where(done, loss, tracer)}",
         )
     if (more := len(found) - MOST_NAMED) > 0:
         others = sorted({mesh.targets[mesh.pairs[loss.pair][0]].node for loss in found[MOST_NAMED:]})
@@ -211,13 +246,14 @@ def _amount(mesh: Mesh, loss: Loss) -> str:
     return f"{len(loss.flows)} of {mesh.flows} flows lost"
 
 
-def _where(mesh: Mesh, wire: Wire, loss: Loss, tracer: Tracer) -> str:
+def _where(done: Exchange, loss: Loss, tracer: Tracer) -> str:
     """Where the lost flows went, as exactly as their paths tell it."""
+    mesh = done.mesh
     source, target = mesh.pairs[loss.pair]
     here, there = mesh.targets[source], mesh.targets[target]
 
     def path(flow: int) -> Path:
-        ports = (wire.ports[source][flow], wire.ports[target][0])
+        ports = (done.ports[source][flow], done.ports[target][0])
         return tracer.trace(here.node, Flow(here.address, there.address, ports), there.node)
 
     lost = {flow: path(flow) for flow in loss.flows or (0,)}
@@ -229,7 +265,7 @@ def _where(mesh: Mesh, wire: Wire, loss: Loss, tracer: Tracer) -> str:
     arrived = [path(flow).nodes for flow in range(mesh.flows) if flow not in lost]
     places = suspects([each.nodes[1:-1] for each in lost.values()], [nodes[1:-1] for nodes in arrived])
     first = sorted({str(each.hops[0]) for each in lost.values() if each.hops})
-    said = f", the kernel said {wire.refused[loss.pair]!r}" if loss.pair in wire.refused else ""
+    said = f", the kernel said {done.refused[loss.pair]!r}" if loss.pair in done.refused else ""
     if not places:
         return f"they left by {', '.join(first)}{said}"
     return f"they left by {', '.join(first)} and all pass {', '.join(places)}{said}"
