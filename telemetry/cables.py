@@ -4,12 +4,12 @@ As LLDP would tell, but at once and with no daemon. The frames have LLDP's desti
 on (IEEE 802.1Q, 8.6.3), and an EtherType for local experiments (RFC 9542), so that nobody else takes them.
 """
 
+import os
 import select
 import socket
 import struct
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from secrets import token_bytes
 
 from topologies.lab import MANAGEMENT
 from topologies.model import Endpoint
@@ -26,7 +26,7 @@ _MAGIC = struct.Struct("!6s6sH8sI")
 
 def see_cables(doors: Mapping[str, Door]) -> dict[str, dict[str, Endpoint]]:
     """For each node the far end of each interface, as heard from the far end; silent interfaces are absent."""
-    run = token_bytes(8)
+    run = os.urandom(8)
     seen: dict[str, dict[str, Endpoint]] = {node: {} for node in doors}
     ears: dict[str, socket.socket] = {}
     try:

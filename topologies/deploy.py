@@ -5,19 +5,21 @@ fails on the way is taken down again before the error goes on; what is killed on
 """
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
-from topologies.model import Fabric
-from topologies.plan import Plan
 from topologies.runtime import identity, store
 from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
+
+if TYPE_CHECKING:
+    from topologies.model import Fabric
+    from topologies.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Source:
 
     path: str
     lab: Lab
-    fabric: Fabric | None = None
-    plan: Plan | None = None
+    fabric: "Fabric | None" = None
+    plan: "Plan | None" = None
     text: str = ""
 
 
@@ -95,7 +97,7 @@ def _fabric_source(path: Path, name: str, text: str) -> Source:
     return Source(str(path.absolute()), lab(fabric, planned, file=str(path.absolute())), fabric, planned, text)
 
 
-def plan_of(record: LabRecord) -> Plan | None:
+def plan_of(record: LabRecord) -> "Plan | None":
     """The plan of a deployed lab, from the text that it was deployed from; None where it never had one."""
     fabric = fabric_of(record)
     if fabric is None:
@@ -105,7 +107,7 @@ def plan_of(record: LabRecord) -> Plan | None:
     return plan(fabric)
 
 
-def fabric_of(record: LabRecord) -> Fabric | None:
+def fabric_of(record: LabRecord) -> "Fabric | None":
     """The fabric of a deployed lab; None for a containerlab file."""
     if not record.fabric_text:
         return None
@@ -213,7 +215,7 @@ def _refuse_second(at: store.Store, name: str) -> None:
 def _new_record(source: Source, runtime_name: str) -> LabRecord:
     return LabRecord(
         name=source.lab.name,
-        id=secrets.token_hex(4),
+        id=os.urandom(4).hex(),
         runtime=runtime_name,
         status=Status.CREATING,
         created=time.time(),
