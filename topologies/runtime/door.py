@@ -16,6 +16,7 @@ from topologies.errors import Fault, Mistake
 from topologies.lab import Daemon, LabNode
 from topologies.process import Finished
 from topologies.runtime import identity, vty
+from topologies.runtime.listening import listens
 from topologies.runtime.model import LabRecord, NodeRecord, Process
 from topologies.runtime.netlink import Netlink
 from topologies.runtime.syscalls import NEWNET, NEWUSER, inside_netns, open_in_root, setns
@@ -176,15 +177,12 @@ class Door:
         line = f"mkdir -p {LOGS}; {shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
         self.run(["sh", "-c", line])
         if daemon.ready:
-            until(f"{daemon.name} ready on {self.node}", lambda: self._silence(daemon.ready), within=20)
-
-    def _silence(self, path: str) -> str:
-        """Why nobody answers at a unix socket of the node; "" when somebody does."""
-        try:
-            self._dial(path, 1).close()
-        except OSError as error:
-            return f"{path}: {error.strerror}"
-        return ""
+            silence = f"nobody listens at {daemon.ready}"
+            until(
+                f"{daemon.name} ready on {self.node}",
+                lambda: "" if listens(daemon.ready, self.pid) else silence,
+                within=20,
+            )
 
     def _connect(self, daemon: str, timeout: float) -> sockets.socket:
         for folder in RUN_FOLDERS:

@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import LOGS, Door, open_door
 from topologies.runtime.image import frr_image_name
+from topologies.runtime.listening import listens
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
 from topologies.runtime.netlink import Netlink
 from topologies.waiting import until
@@ -267,22 +267,11 @@ def said(door: Door, daemon: Daemon) -> str:
 
 
 def silent(pid: int, node: LabNode) -> str:
-    """The daemons of a node at whose sockets nobody answers, by name."""
+    """The daemons of a node at whose sockets nobody listens, by name."""
     there = [each for each in node.daemons if not each.optional or present(pid, each)]
-    return ", ".join(each.name for each in there if each.ready and not answers(pid, each.ready))
+    return ", ".join(each.name for each in there if each.ready and not listens(each.ready, pid))
 
 
 def present(pid: int, daemon: Daemon) -> bool:
     """Whether a node has the program of a daemon."""
     return os.path.exists(f"/proc/{pid}/root{daemon.argv[0]}")
-
-
-def answers(pid: int, path: str) -> bool:
-    """Whether somebody accepts connections at a unix socket, as the first process of a node sees its path."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dialled:
-        dialled.settimeout(1)
-        try:
-            dialled.connect(f"/proc/{pid}/root{path}")
-        except OSError:
-            return False
-    return True

@@ -14,6 +14,7 @@ from pathlib import Path
 from topologies.errors import Fault
 from topologies.lab import Daemon, Healthcheck, LabNode
 from topologies.runtime import vty
+from topologies.runtime.listening import listens
 from topologies.runtime.netns import frr
 from topologies.runtime.netns.furnish import LOGS, numbers
 from topologies.waiting import until
@@ -187,20 +188,15 @@ def _ended(pid: int, within: float | None = None) -> int:
 
 
 def _silence(node: LabNode, daemon: Daemon, pid: int) -> str:
-    """Why a daemon does not answer yet; Fault when it has ended."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.connect(daemon.ready)
+    """Why a daemon takes no calls yet; Fault when it has ended."""
+    if listens(daemon.ready):
         return ""
-    except OSError as error:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            words = _said(daemon).strip()[-2000:] or "it printed nothing"
-            raise Fault(f"node {node.name}: {daemon.name} ended at its start, exit code {code}: {words}") from error
-        return f"{daemon.ready}: {error.strerror}"
-    finally:
-        sock.close()
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    if ended:
+        code = os.waitstatus_to_exitcode(status)
+        words = _said(daemon).strip()[-2000:] or "it printed nothing"
+        raise Fault(f"node {node.name}: {daemon.name} ended at its start, exit code {code}: {words}")
+    return f"nobody listens at {daemon.ready}"
 
 
 def _said(daemon: Daemon) -> str:
