@@ -31,6 +31,8 @@ POOLS = Pools(
     hosts6=IPv6Network("fd00:3::/48"),
 )
 
+FRR_BASE = {"zebra", *(("mgmtd",) if Path("/usr/lib/frr/mgmtd").exists() else ())}  # FRR 9 and later have both
+
 
 def fabric(name: str, *, spines: int = 2, leaves: int = 4, hosts: int = 1) -> tuple[Lab, Plan]:
     """A numbered leaf-spine fabric and its plan."""

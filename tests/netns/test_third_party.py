@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wanted import Machine, nothing, reaches
+from wanted import FRR_BASE, Machine, nothing, reaches
 
 from labs.bringup import Brought, bring_up
 from topologies import deploy, process
@@ -52,7 +52,7 @@ def test_the_shipped_file_runs_and_all_loopbacks_are_reached(tmp_path: Path) -> 
 
     assert done.fine
     assert lost == []
-    assert programs == {"sleep", "zebra", "bgpd", "staticd", "watchfrr"}
+    assert programs == {"sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE}
     assert delays == 0
     assert {node.profile for node in done.record.nodes} == {"frr"}
 
