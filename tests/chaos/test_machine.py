@@ -86,6 +86,18 @@ def test_somebody_elses_labs_are_out_of_reach(closlab: Closlab, tmp_path: Path) 
     assert closlab("exec", "leaf1", "true").returncode == 0
 
 
+@root_only
+def test_names_of_networks_that_others_add_meanwhile_are_no_hindrance(closlab: Closlab) -> None:
+    """`ip netns add` makes a mount of the folder that the lab made: it stays, and the lab goes all the same."""
+    fresh = within("mount -t tmpfs tmpfs /run")
+    script = f'"$@" && ip netns add theirs && ip netns del theirs && "$1" down {SMALL} && test -d /run/netns'
+
+    done = closlab("up", "small.yml", "--no-check", under=(*fresh, "sh", "-c", script, "sh"))
+
+    assert done.returncode == 0, done.stderr
+    assert closlab.traces(SMALL) == ""
+
+
 def test_a_setting_that_the_kernel_lacks_is_a_warning_and_one_it_refuses_a_mistake(closlab: Closlab) -> None:
     """Both by the name of node and setting; a setting of the whole machine is not a node's to change, and is left."""
     text = f"name: {SMALL}\ntopology:\n  nodes:\n    n1: {{{{kind: linux, sysctls: {{{{{{}}}}}}}}}}\n"

@@ -76,7 +76,9 @@ def test_exec_runs_in_the_node_and_passes_its_exit_code_on(closlab: Closlab) -> 
     plain = closlab("exec", "leaf1", "hostname")
     failing = closlab("exec", "leaf1", "--", "sh", "-c", "echo no >&2; exit 7")
     told = json.loads(closlab("exec", "--json", "leaf1", "--", "ip", "-br", "link", "show", "lo").stdout)
+    fed = closlab("exec", "--json", "leaf1", "--", "cat", under=("sh", "-c", 'echo fed | "$@"', "sh"))
 
+    assert json.loads(fed.stdout)["stdout"] == "fed\n"
     assert plain.stdout == "leaf1\n"
     assert (failing.returncode, failing.stderr) == (7, "no\n")
     assert told["code"] == 0

@@ -97,6 +97,10 @@ class Door:
         environment = {"TERM": os.environ.get("TERM", "dumb")}
         return process.attach(self._enter(argv), env=self._environment(environment))
 
+    def gather(self, argv: Sequence[str]) -> Finished:
+        """Run a program inside the node with this process's input, however long it takes; its output is gathered."""
+        return process.gather(self._enter(argv), env=self._environment(None))
+
     def vty(self, daemon: str, command: str, *, timeout: float = 10) -> str:
         """Ask a daemon by its vty socket; lines of a configuration are sent one after another over one connection."""
         with self._connect(daemon, timeout) as sock:

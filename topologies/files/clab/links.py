@@ -134,6 +134,8 @@ def check_interface(name: str, place: str) -> None:
         raise Mistake(f"{place}: interface name {name!r} has {len(name)} characters; Linux allows {LONGEST_INTERFACE}")
     if not name or "/" in name or any(sign.isspace() for sign in name) or name in {".", ".."}:
         raise Mistake(f"{place}: {name!r} is no name for an interface; allowed: no blanks, no slash")
+    if name == "lo":
+        raise Mistake(f"{place}: lo is every node's own loopback; a cable ends at another interface, such as eth1")
 
 
 def single(end: End, spec: SingleLink, mtu: int) -> LabLink:

@@ -4,6 +4,7 @@ They are symbolic links to the lab's own references, which outlive a node's proc
 is ours, which its target says.
 """
 
+import errno
 import os
 
 from topologies.errors import Mistake
@@ -48,5 +49,14 @@ def remove(record: LabRecord) -> None:
     for path in record.host_paths:
         if os.path.islink(path) and os.readlink(path).startswith(ours):
             os.unlink(path)
-        elif path == FOLDER and os.path.isdir(path) and not os.listdir(path) and not os.path.ismount(path):
-            os.rmdir(path)
+        elif path == FOLDER and os.path.isdir(path):
+            _remove_unused(path)
+
+
+def _remove_unused(folder: str) -> None:
+    """Remove a folder, unless others use it by now: it has names of theirs, or is a mount of `ip netns add`."""
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EBUSY):
+            raise

@@ -19,6 +19,7 @@ def all() -> tuple[Capability, ...]:
         kernel.user_namespaces(),
         kernel.rootless_overlay(),
         programs.nsenter(),
+        programs.ping(),
         programs.frr(),
         programs.gobgp(),
         programs.docker(),

@@ -30,6 +30,15 @@ def nsenter() -> Capability:
 
 
 @cache
+def ping() -> Capability:
+    """The program that every user tries first."""
+    name, use = "ping", "trying by hand what reaches what"
+    if found := shutil.which("ping"):
+        return Capability(name, use, detail=found)
+    return Capability(name, use, lack="not found", cure="apt-get install iputils-ping")
+
+
+@cache
 def frr() -> Capability:
     """The machine's own FRR, for the netns runtime."""
     name, use = "FRR", "routers of the netns runtime"
