@@ -117,6 +117,34 @@ def test_a_port_that_is_taken_is_a_mistake_that_leaves_nothing(tmp_path: Path) -
             pass
 
 
+def test_frr_starts_once_where_both_image_and_exec_start_it(tmp_path: Path) -> None:
+    """As with an image that only brings FRR: one daemon of each, and nothing to warn of."""
+    with brought(one_router(tmp_path, "bgpd=yes\n"), tmp_path, "once") as done:
+        programs = sorted(each.name for each in open_door(done.record, "r1").processes())
+
+    assert done.fine
+    assert done.record.lab.warnings == ()
+    assert programs == sorted(["sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE])
+
+
+def test_a_daemon_that_does_not_start_is_named_with_its_own_words(tmp_path: Path) -> None:
+    """Which of FRR's, its whole command, and what it said first, not the end of its help."""
+    with brought(one_router(tmp_path, 'bgpd=yes\nbgpd_options="--frob"\n'), tmp_path, "frob") as done:
+        (warning,) = done.record.lab.warnings
+
+    assert "node r1: bgpd did not start, exit code 1 from /usr/lib/frr/bgpd -d " in warning
+    assert "unrecognized option '--frob'" in warning
+
+
+def one_router(folder: Path, daemons: str) -> Path:
+    """A file with one router, started by an exec line, with those settings of FRR's daemons."""
+    (folder / "daemons").write_text(daemons)
+    file = folder / "one.clab.yml"
+    node = "{kind: linux, image: my/frr, binds: ['daemons:/etc/frr/daemons'], exec: [/usr/lib/frr/frrinit.sh start]}"
+    file.write_text(f"name: one\ntopology: {{nodes: {{r1: {node}}}}}\n")
+    return file
+
+
 def test_two_versions_of_frr_run_in_one_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A router of a root file system folder and one of the machine exchange their routes; images start FRR alone."""
     process.run([str(ROOT / ".ci" / "rootfs")], timeout=280)
