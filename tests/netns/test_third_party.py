@@ -127,6 +127,25 @@ def test_frr_starts_once_where_both_image_and_exec_start_it(tmp_path: Path) -> N
     assert programs == sorted(["sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE])
 
 
+@pytest.mark.parametrize("daemon", ["bgpd", "zebra"])
+def test_a_daemon_of_their_own_is_restarted_with_its_configuration(tmp_path: Path, daemon: str) -> None:
+    """By FRR's own script, its watcher stays as it is; with zebra go all others, and routes come back."""
+    with brought(SHIPPED, tmp_path, "again") as done:
+        leaf = open_door(done.record, "leaf1")
+        before = {each.name: each.pid for each in leaf.processes()}
+
+        leaf.restart_daemon(daemon)
+        after = {each.name: each.pid for each in leaf.processes()}
+        doors = {"leaf1": leaf, "leaf2": open_door(done.record, "leaf2")}
+        until("routes come back", lambda: unrouted(doors, [("leaf1", "leaf2")]), within=20)
+        with pytest.raises(Mistake, match=r"no daemon 'ospfd'; there are bgpd, .*staticd, zebra"):
+            leaf.restart_daemon("ospfd")
+
+    again = {"bgpd"} if daemon == "bgpd" else {"bgpd", "staticd", *FRR_BASE}
+    assert {name for name in before if before[name] != after[name]} == again
+    assert set(before) == set(after)
+
+
 def test_a_daemon_that_does_not_start_is_named_with_its_own_words(tmp_path: Path) -> None:
     """Which of FRR's, its whole command, and what it said first, not the end of its help."""
     with brought(one_router(tmp_path, 'bgpd=yes\nbgpd_options="--frob"\n'), tmp_path, "frob") as done:

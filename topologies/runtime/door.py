@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket as sockets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from topologies.waiting import until
 RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
 LOGS = "/var/log/closlab"  # what daemons print; the start scripts of containers write there too
 KERNEL = "/proc/sys/net/"  # what a process finds there is its own network's
+PROGRAMS, WATCHER = "/usr/lib/frr/", "watchfrr"
 LEADER = "zebra"  # FRR's other daemons tell it their routes once, so they are started again with it, as watchfrr does
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 
@@ -158,16 +160,32 @@ class Door:
         return tuple(each for each in found if each is not None)
 
     def restart_daemon(self, daemon: str) -> None:
-        """Stop a daemon of the node and start it again with the same words; the node's links stay as they are."""
+        """Stop a daemon of the node and start it again with the same words; the node's links stay as they are.
+
+        One that the lab does not declare is left to FRR's own script, which also loads its configuration again.
+        """
         wanted = {each.name: each for each in self._wanted.daemons if not each.optional or self._has(each.argv[0])}
         if daemon not in wanted:
-            raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(sorted(wanted)) or 'none'}")
+            own = {each.name for each in self.processes() if each.argv and each.argv[0].startswith(PROGRAMS)}
+            if daemon in own - {WATCHER}:
+                return self._restart_own(sorted(own - {WATCHER}) if daemon == LEADER else [daemon])
+            there = sorted({*wanted, *own} - {WATCHER})
+            raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(there) or 'none'}")
         names = list(wanted)
         again = names[names.index(daemon) :] if daemon == LEADER else [daemon]
         for name in reversed(again):
             self._stop(wanted[name])
         for name in again:
             self._start(wanted[name])
+
+    def _restart_own(self, daemons: Sequence[str]) -> None:
+        """Restart daemons that FRR's own scripts started, while its watcher looks away."""
+        with ExitStack() as watched:
+            if self._has(f"{RUN_FOLDERS[0]}/{WATCHER}.vty"):
+                for daemon in daemons:
+                    self.vty(WATCHER, f"watchfrr ignore {daemon}")
+                    watched.callback(self.vty, WATCHER, f"no watchfrr ignore {daemon}")
+            self.run([f"{PROGRAMS}watchfrr.sh", "restart", "all" if LEADER in daemons else daemons[0]])
 
     def _stop(self, daemon: Daemon) -> None:
         """Ask a daemon of the node to end, and wait until it has."""
