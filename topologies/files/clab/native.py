@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from topologies.errors import Mistake
+from topologies.files.clab.check import ends
 from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
 from topologies.files.clab.outputs import labels
 from topologies.files.clab.read import Topology, open_topology
@@ -38,13 +39,11 @@ def warn(why: str, applies: Applies = bool) -> Verdict:
 
 
 OTHER_KIND = "only containerlab runs this kind; use `--runtime containerlab`"
-HOST_WAY = "it would share the machine's own network, and a lab is sealed; `--runtime containerlab` allows it"
 VERDICTS: Mapping[str, Verdict] = {
     "kind": refuse(
         "only containerlab runs this kind; use `--runtime containerlab`", lambda kind: kind in FOREIGN_KINDS
     ),
     "runtime": refuse("there is no container runtime here", lambda runtime: runtime != "docker"),
-    "network_mode": refuse(HOST_WAY, lambda mode: mode == "host"),
     "license": refuse("nothing here reads a licence"),
     "components": refuse("line cards belong to kinds that only containerlab runs"),
     "devices": refuse("nodes see none of the machine's devices"),
@@ -99,7 +98,7 @@ def judge(topology: Topology) -> tuple[str, ...]:
 
 def instead(key: str) -> str:
     """What may stand in the place of a refused key."""
-    allowed = {"kind": ", ".join(KINDS), "network_mode": "none, container:NODE", "runtime": "docker"}
+    allowed = {"kind": ", ".join(KINDS), "runtime": "docker"}
     return f"allowed: {allowed[key]}" if key in allowed else "take the key out"
 
 
@@ -118,10 +117,10 @@ def lab_wide(topology: Topology) -> tuple[str, ...]:
 
 def addresses_unset(lab: Lab) -> tuple[str, ...]:
     """A warning for addresses on links that no node sets itself: containerlab leaves them to kinds that do."""
-    ends = [end for link in lab.links if isinstance(link, Veth) for end in (link.a, link.b) if end.addresses]
-    if not ends:
+    addressed = [end for link in lab.links for end in ends(link) if end.addresses]
+    if not addressed:
         return ()
-    named = ", ".join(str(end) for end in ends[:3])
+    named = ", ".join(str(end) for end in addressed[:3])
     return (f"ipv4/ipv6 of links: containerlab sets them for no node of kind linux; use exec ({named}...)",)
 
 
@@ -129,7 +128,7 @@ def as_deployed(lab: Lab, *, lab_dir: str, owner: str = "") -> Lab:
     """The lab as containerlab would deploy it: its variables in the nodes, no addresses on the links."""
     counts = {node.name: 0 for node in lab.nodes}
     for link in lab.links:
-        for end in (link.a, link.b) if isinstance(link, Veth) else (link.end,):
+        for end in ends(link):
             counts[end.node] += 1
     known = {node.name: labels(lab, node, lab_dir=lab_dir, owner=owner) for node in lab.nodes}
     return replace(
@@ -153,7 +152,7 @@ def variable(label: str) -> str:
 def bare(link: LabLink) -> LabLink:
     """A link without addresses."""
     if not isinstance(link, Veth):
-        return link
+        return replace(link, end=without_addresses(link.end))
     return replace(link, a=without_addresses(link.a), b=without_addresses(link.b))
 
 
