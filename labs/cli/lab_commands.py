@@ -3,6 +3,7 @@
 What they work with is imported when they run, so that `--help` is quick.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -20,6 +21,9 @@ def up(
     name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as its file says.")] = "",
     check: Annotated[bool, typer.Option("--check/--no-check", help="Wait for convergence and check it.")] = True,
     within: Annotated[float, typer.Option(metavar="SECONDS", help="How long convergence may take.")] = 120,
+    allow_host: Annotated[
+        bool, typer.Option("--allow-host", help="Let the lab reach into this machine (CLOSLAB_ALLOW_HOST=1).")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Bring a lab up; done when it has converged and was checked."""
@@ -28,10 +32,11 @@ def up(
     from topologies import deploy
 
     source = deploy.load(file, runtime=runtime, name=name)
+    allowed = allow_host or deploy.allows_host(os.environ)
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
     with screen.progress() as say:
-        done = bring_up(source, runtime, check=check, within=within, say=say)
+        done = bring_up(source, runtime, say=say, allow_host=allowed, check=check, within=within)
     for warning in done.record.lab.warnings:
         if warning not in source.lab.warnings:
             screen.remark(f"warning: {warning}")
