@@ -9,129 +9,63 @@ lab          n1 eth1 10.9.1.2   br ---- n3 eth1                 n1 eth2 10.9.2.2
 import json
 import os
 import random
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from program import Closlab
+from ownmachine import FILE, OwnMachine, own_machine
 from wanted import reaches
 
-from topologies.runtime.door import Door, open_door
-from topologies.runtime.store import Store
-from topologies.runtime.syscalls import inside_netns
 from topologies.waiting import until
+
+pytestmark = pytest.mark.root_only("opens a lab to the machine")
 
 KILLS = int(os.environ.get("CLOSLAB_KILLS", "5"))
 SEED = int(os.environ.get("CLOSLAB_SEED", "1"))
 LONGEST = 1.2  # seconds that `up` of this lab takes, about
-FILE = """\
-name: {}
+TEXT = """\
+name: LAB
 topology:
-  defaults: {{kind: linux}}
+  defaults: {kind: linux}
   nodes:
-    n1: {{exec: [ip address add 10.9.1.2/24 dev eth1, ip address add 10.9.2.2/24 dev eth2]}}
-    n3: {{}}
-    x: {{network-mode: host}}
-    br: {{kind: bridge}}
-    m: {{kind: host, exec: [ip address add 10.9.1.1/24 dev up0, sh -c 'echo no such thing >&2; exit 3']}}
+    n1: {exec: [ip address add 10.9.1.2/24 dev eth1, ip address add 10.9.2.2/24 dev eth2]}
+    n3: {}
+    x: {network-mode: host}
+    br: {kind: bridge}
+    m: {kind: host, exec: [ip address add 10.9.1.1/24 dev up0, sh -c 'echo no such thing >&2; exit 3']}
   links:
-    - {{type: host, host-interface: up0, mtu: 1400, endpoint: {{node: n1, interface: eth1, mac: "02:00:00:00:00:77"}}}}
-    - {{type: macvlan, host-interface: par0, mode: vepa, endpoint: {{node: n1, interface: eth2}}}}
+    - {type: host, host-interface: up0, mtu: 1400, endpoint: {node: n1, interface: eth1, mac: "02:00:00:00:00:77"}}
+    - {type: macvlan, host-interface: par0, mode: vepa, endpoint: {node: n1, interface: eth2}}
     - type: veth
-      endpoints: [{{node: br, interface: p1}}, {{node: m, interface: up1, mac: "02:00:00:00:00:78"}}]
+      endpoints: [{node: br, interface: p1}, {node: m, interface: up1, mac: "02:00:00:00:00:78"}]
     - endpoints: ["br:p3", "n3:eth1"]
     - endpoints: ["n3:eth2", "x:up2"]
 """
 
 
-class Machine:
-    """A network namespace with a cable in it, and closlab run there, with the file of a lab."""
-
-    def __init__(self, number: int, folder: Path) -> None:
-        self.name = f"machine{number}x{os.getpid()}"
-        self.lab = f"open{number}x{os.getpid()}"
-        self.closlab = Closlab(folder, ("ip", "netns", "exec", self.name))
-        self.closlab.env.pop("CLOSLAB_ALLOW_HOST", None)
-        self.write()
-
-    def write(self) -> None:
-        """Write the lab's file."""
-        self.closlab.file("open.clab.yml", FILE.format(self.lab))
-
-    def ip(self, line: str) -> str:
-        """What `ip` says of this machine."""
-        argv = ["ip", "-n", self.name, *line.split()]
-        return subprocess.run(argv, text=True, capture_output=True, check=True).stdout
-
-    def links(self) -> Any:
-        """All its interfaces, with all that `ip` shows of them."""
-        return json.loads(self.ip("-j -d link"))
-
-    def names(self) -> set[str]:
-        """The names of its interfaces."""
-        return {link["ifname"] for link in self.links()}
-
-    def changed(self, before: Any) -> str:
-        """What is otherwise than it was; the kernel takes a little to forget a macvlan whose node is gone."""
-        now = self.links()
-        return "" if now == before else f"{now} instead of {before}"
-
-    def socket(self, family: int, type: int) -> socket.socket:
-        """A socket of this machine."""
-        with inside_netns(f"/run/netns/{self.name}"):
-            return socket.socket(family, type)
-
-    def door(self, node: str) -> Door:
-        """The door of a node of the lab."""
-        return open_door(Store(self.closlab.state).read(self.lab), node)
-
-    def up(self, *more: str) -> "subprocess.CompletedProcess[str]":
-        """Bring the lab up, opened."""
-        return self.closlab("up", "open.clab.yml", "--allow-host", *more)
-
-
-def made(number: int, folder: Path) -> Iterator[Machine]:
-    """A machine for as long as it is used; whatever lab is left there goes down first."""
-    machine = Machine(number, folder)
-    subprocess.run(["ip", "netns", "add", machine.name], check=True)
-    try:
-        machine.ip("link add par0 type veth peer name par1")
-        machine.ip("address add 10.9.2.1/24 dev par1")
-        for interface in ("lo", "par0", "par1"):
-            machine.ip(f"link set {interface} up")
-        try:
-            yield machine
-        finally:
-            machine.closlab("down", "--all")
-    finally:
-        subprocess.run(["ip", "netns", "delete", machine.name], check=True)
-
-
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
+def machine(tmp_path: Path) -> Iterator[OwnMachine]:
     """A machine without a lab."""
-    yield from made(1, tmp_path)
+    with own_machine(tmp_path, TEXT) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnMachine]:
     """A machine with the lab."""
-    for machine in made(2, tmp_path_factory.mktemp("opened")):
-        done = machine.up()
+    with own_machine(tmp_path_factory.mktemp("opened"), TEXT) as made:
+        done = made.up()
         assert done.returncode == 0, done.stderr
-        yield machine
+        yield made
 
 
 @pytest.mark.parametrize("runtime", ["netns", "containerlab"])
-def test_a_lab_that_reaches_into_the_machine_is_refused(machine: Machine, runtime: str) -> None:
+def test_a_lab_that_reaches_into_the_machine_is_refused(machine: OwnMachine, runtime: str) -> None:
     """By what it reaches, with the cure, on both runtimes, before anything is made."""
     before = machine.links()
 
-    done = machine.closlab("up", "open.clab.yml", "--runtime", runtime)
+    done = machine.closlab("up", FILE, "--runtime", runtime)
 
     assert done.returncode == 2
     assert "link n1:eth1 -- host:up0; link n1:eth2 -- macvlan:par0; link br:p1 -- host:up1" in done.stderr
@@ -142,8 +76,8 @@ def test_a_lab_that_reaches_into_the_machine_is_refused(machine: Machine, runtim
     assert machine.links() == before
 
 
-@pytest.mark.parametrize("words", [("up", "open.clab.yml"), ("clab", "deploy", "-t", "open.clab.yml")])
-def test_the_environment_opens_a_lab_too(machine: Machine, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", [("up", FILE), ("clab", "deploy", "-t", FILE)])
+def test_the_environment_opens_a_lab_too(machine: OwnMachine, words: tuple[str, ...]) -> None:
     """For `up` and for the front in containerlab's shape, which refuses it otherwise; `down` leaves all as it was."""
     before = machine.links()
 
@@ -159,7 +93,7 @@ def test_the_environment_opens_a_lab_too(machine: Machine, words: tuple[str, ...
     assert machine.closlab.traces(machine.lab) == ""
 
 
-def test_a_host_link_carries_packets_both_ways(opened: Machine) -> None:
+def test_a_host_link_carries_packets_both_ways(opened: OwnMachine) -> None:
     """Between the machine and the node that has it; a node without one reaches nothing."""
     node = opened.door("n1")
 
@@ -168,7 +102,7 @@ def test_a_host_link_carries_packets_both_ways(opened: Machine) -> None:
     assert not reaches(opened.door("n3"), opened, "10.9.1.1")
 
 
-def test_a_host_link_is_as_the_file_says(opened: Machine) -> None:
+def test_a_host_link_is_as_the_file_says(opened: OwnMachine) -> None:
     """Name, MTU and MAC address, at both ends."""
     machine = {link["ifname"]: link for link in opened.links()}
     with opened.door("n1").netlink() as kernel:
@@ -179,7 +113,7 @@ def test_a_host_link_is_as_the_file_says(opened: Machine) -> None:
     assert [machine[name]["operstate"] for name in ("up0", "up1", "up2")] == ["UP"] * 3
 
 
-def test_a_macvlan_carries_packets(opened: Machine) -> None:
+def test_a_macvlan_carries_packets(opened: OwnMachine) -> None:
     """In the mode that the file names, with its parent's MTU, and with nothing of it on the machine."""
     link = json.loads(opened.door("n1").run(["ip", "-j", "-d", "link", "show", "eth2"]).stdout)[0]
 
@@ -189,7 +123,7 @@ def test_a_macvlan_carries_packets(opened: Machine) -> None:
     assert "macvlan" not in opened.ip("-d link")
 
 
-def test_a_node_in_the_machines_network_is_a_node_else(opened: Machine) -> None:
+def test_a_node_in_the_machines_network_is_a_node_else(opened: OwnMachine) -> None:
     """It sees the machine's interfaces, under its own host name, with its own files, and may change no setting."""
     node = opened.door("x")
 
@@ -202,7 +136,7 @@ def test_a_node_in_the_machines_network_is_a_node_else(opened: Machine) -> None:
     assert "Read-only file system" in setting.stderr
 
 
-def test_power_of_a_node_leaves_the_machines_links_up(opened: Machine) -> None:
+def test_power_of_a_node_leaves_the_machines_links_up(opened: OwnMachine) -> None:
     """A node in the machine's network comes back there; another takes its carrier along and gives it back."""
 
     def carriers(*names: str) -> list[bool]:
@@ -220,7 +154,7 @@ def test_power_of_a_node_leaves_the_machines_links_up(opened: Machine) -> None:
     assert reaches(opened.door("n1"), opened, "10.9.2.1")
 
 
-def test_a_node_of_kind_host_is_the_machine(opened: Machine) -> None:
+def test_a_node_of_kind_host_is_the_machine(opened: OwnMachine) -> None:
     """What is run in it runs there, as its exec lines did; it has no power of its own, and is always up."""
     names = opened.closlab("exec", "m", "ls", "/sys/class/net").stdout.split()
     killed = opened.closlab("node", "kill", "m")
@@ -233,14 +167,14 @@ def test_a_node_of_kind_host_is_the_machine(opened: Machine) -> None:
     assert next(text for text in shown["warnings"] if "no such thing" in text).startswith("node m: exit code 3")
 
 
-def test_an_open_lab_says_so(opened: Machine) -> None:
+def test_an_open_lab_says_so(opened: OwnMachine) -> None:
     """In ls and show, and in their JSON."""
     assert "running, open" in opened.closlab("ls").stdout
     assert "open to the machine: node x (network-mode host); node m (kind host); link " in opened.closlab("show").stdout
     assert "link n1:eth2 -- macvlan:par0" in opened.closlab.answer("show")["lab"]["open"]
 
 
-def test_an_interface_that_was_there_before_is_nobodys_to_remove(machine: Machine) -> None:
+def test_an_interface_that_was_there_before_is_nobodys_to_remove(machine: OwnMachine) -> None:
     """A name that is taken stops `up`, and stays as it is."""
     machine.ip("link add up0 type veth peer name up0far")
     before = machine.links()
@@ -253,7 +187,7 @@ def test_an_interface_that_was_there_before_is_nobodys_to_remove(machine: Machin
     assert machine.links() == before
 
 
-def test_a_macvlan_needs_its_interface(machine: Machine) -> None:
+def test_a_macvlan_needs_its_interface(machine: OwnMachine) -> None:
     """One that the machine lacks stops `up`; one that is down gives no carrier until it is raised."""
     machine.ip("link set par0 name other")
     missing = machine.up()
@@ -273,7 +207,7 @@ def test_a_macvlan_needs_its_interface(machine: Machine) -> None:
     until("carrier of the macvlan", lambda: "" if carrier() else "not yet", within=5)
 
 
-def test_down_takes_the_interfaces_that_a_stranger_would_keep(machine: Machine) -> None:
+def test_down_takes_the_interfaces_that_a_stranger_would_keep(machine: OwnMachine) -> None:
     """Somebody who stays in a node's network holds its end of a link; the machine's goes all the same."""
     before = machine.names()
     assert machine.up().returncode == 0
@@ -289,17 +223,17 @@ def test_down_takes_the_interfaces_that_a_stranger_would_keep(machine: Machine) 
     assert after == before
 
 
-def test_a_killed_up_leaves_nothing_on_the_machine_that_down_does_not_remove(machine: Machine) -> None:
+def test_a_killed_up_leaves_nothing_on_the_machine_that_down_does_not_remove(machine: OwnMachine) -> None:
     """SIGKILL at random moments: `down` goes by the record alone, the file is gone."""
     moments, before = random.Random(SEED), machine.links()
     for number in range(KILLS):
         machine.write()
-        process = machine.closlab.start("up", "open.clab.yml", "--allow-host")
+        process = machine.closlab.start("up", FILE, "--allow-host")
         moment = moments.uniform(0, LONGEST)
         time.sleep(moment)  # the moment is what is tested
         process.kill()
         process.communicate(timeout=30)
-        (machine.closlab.folder / "open.clab.yml").unlink()
+        (machine.closlab.folder / FILE).unlink()
 
         down = machine.closlab("down", machine.lab)
 

@@ -107,8 +107,13 @@ def test_the_management_network_leads_nowhere() -> None:
 
 
 def test_a_lab_without_management_addresses_needs_no_network() -> None:
-    """Nodes that are on no network, or on another node's, need none made."""
-    nodes = (LabNode(name="a", network_mode="none"), LabNode(name="b", network_mode="container:a"))
+    """Nodes that are on no network, on another node's or on the machine's need none made, nor do bridges."""
+    nodes = (
+        LabNode(name="a", network_mode="none"),
+        LabNode(name="b", network_mode="container:a"),
+        LabNode(name="m", kind="host"),
+        LabNode(name="br", kind="bridge"),
+    )
 
     assert not engine.needs_network(Lab("small", nodes, ()))
     assert engine.needs_network(Lab("small", (*nodes, LabNode(name="c")), ()))
