@@ -10,13 +10,16 @@ from typing import Any, TypeAlias
 
 from topologies.errors import Mistake
 from topologies.files.clab.check import ends
+from topologies.files.clab.kind_frr import DAEMONS, furnished
 from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
 from topologies.files.clab.outputs import labels
-from topologies.files.clab.read import Topology, open_topology
+from topologies.files.clab.read import Topology, open_topology, read_file
 from topologies.files.clab.schema import on
 from topologies.lab import End, Lab, LabLink, LabNode, Veth
 
 Applies: TypeAlias = Callable[[Any], bool]
+FRR = "frr"  # the kind that reads the keys of FRR_READS
+FRR_READS = ("startup_config", "extras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ def read(path: Path, env: Mapping[str, str]) -> Lab:
     warnings = judge(topology)
     owner = env.get("SUDO_USER") or env.get("USER") or ""
     lab = as_deployed(topology.lab, lab_dir=topology.lab_dir, owner=owner)
-    return replace(lab, warnings=(*topology.lab.warnings, *warnings))
+    nodes = tuple(with_frr(node, topology) if node.kind == FRR else node for node in lab.nodes)
+    return replace(lab, nodes=nodes, warnings=(*topology.lab.warnings, *warnings))
 
 
 def judge(topology: Topology) -> tuple[str, ...]:
@@ -84,7 +88,7 @@ def judge(topology: Topology) -> tuple[str, ...]:
     for name, spec in topology.specs.items():
         for key, verdict in VERDICTS.items():
             value = getattr(spec, key)
-            if value is None or not verdict.applies(value):
+            if value is None or not verdict.applies(value) or (spec.kind == FRR and key in FRR_READS):
                 continue
             said = key.replace("_", "-")
             if verdict.refuse:
@@ -94,6 +98,17 @@ def judge(topology: Topology) -> tuple[str, ...]:
             warnings.setdefault(f"{said}: {verdict.why}", []).append(name)
     found = [f"{text} ({', '.join(names)})" for text, names in warnings.items()]
     return (*found, *addresses_unset(topology.lab), *lab_wide(topology))
+
+
+def with_frr(node: LabNode, topology: Topology) -> LabNode:
+    """A node of kind frr with what containerlab gives it. Raises Mistake where its startup-config cannot be had."""
+    place = topology.document.at("topology", "nodes", node.name, "startup-config")
+    config = node.startup_config
+    if "://" in config and "\n" not in config:
+        raise Mistake(f"{place}: node {node.name!r} has its startup-config on a server; nothing is fetched here")
+    text = config if "\n" in config or not config else read_file(config)
+    extras = topology.specs[node.name].extras
+    return furnished(node, text, (extras.frr.daemons if extras and extras.frr else None) or DAEMONS, place)
 
 
 def instead(key: str) -> str:
