@@ -49,6 +49,7 @@ def test_without_a_startup_config_there_is_an_empty_one(tmp_path: Path) -> None:
 
     assert texts(node)["/etc/frr/frr.conf"] == CONFIG
     assert dict(node.sysctls) == {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
+    assert read(tmp_path, "network-mode: host").sysctls == ()
 
 
 def test_daemons_may_be_chosen(tmp_path: Path) -> None:

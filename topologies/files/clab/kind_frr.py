@@ -44,7 +44,8 @@ def furnished(node: LabNode, config: str, named: Collection[str], place: str) ->
         for name, text in texts.items()
         if FOLDER not in bound and f"{FOLDER}/{name}" not in bound
     )
-    return replace(node, files=(*node.files, *files), sysctls=tuple({**dict(SYSCTLS), **dict(node.sysctls)}.items()))
+    ours = () if node.on_machine else SYSCTLS  # the machine's own settings stay as they are
+    return replace(node, files=(*node.files, *files), sysctls=tuple({**dict(ours), **dict(node.sysctls)}.items()))
 
 
 def daemons(named: Collection[str]) -> str:
