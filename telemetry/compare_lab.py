@@ -32,10 +32,10 @@ def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Diffe
 
 
 def cable_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU."""
-    bridges = {node.name for node in lab.nodes if node.kind == BRIDGE}
+    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU: those between networks of nodes."""
+    others = {node.name for node in lab.nodes if node.kind == BRIDGE or node.on_machine}
     for link in lab.links:
-        if not isinstance(link, Veth) or bridges & {link.a.node, link.b.node}:
+        if not isinstance(link, Veth) or others & {link.a.node, link.b.node}:
             continue
         for end, far in ((link.a, link.b), (link.b, link.a)):
             yield from _end_differences(end, far, facts[end.node])

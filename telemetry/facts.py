@@ -11,7 +11,7 @@ from telemetry import frr
 from telemetry.cables import see_cables
 from telemetry.model import BfdPeer, NodeFacts, Session
 from topologies.errors import Fault
-from topologies.lab import BRIDGE, LabNode
+from topologies.lab import BRIDGE, HOST, LabNode
 from topologies.model import Endpoint
 from topologies.runtime.door import Door, enter, open_door
 from topologies.runtime.model import LabRecord
@@ -36,8 +36,8 @@ def collect(record: LabRecord, nodes: Collection[str] | None = None) -> dict[str
     enter(record)
     wanted = [node for node in record.lab.nodes if nodes is None or node.name in nodes]
     doors, dead = open_doors(record, [node.name for node in wanted])
-    bridges = {node.name for node in wanted if node.kind == BRIDGE}
-    cables = see_cables({name: door for name, door in doors.items() if name not in bridges})
+    others = {node.name for node in wanted if node.kind == BRIDGE or node.on_machine}
+    cables = see_cables({name: door for name, door in doors.items() if name not in others})
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = pool.map(lambda node: _facts(node, doors.get(node.name), cables, dead), wanted)
         return {facts.name: facts for facts in found}
@@ -59,9 +59,13 @@ def _facts(
 ) -> NodeFacts:
     if node.kind == BRIDGE:
         return _ports(node, door)
+    if node.kind == HOST:
+        return NodeFacts(node.name)
     if door is None:
         return NodeFacts(node.name, lacks=(("node", dead[node.name]),))
     sessions, bfd, lacks = _routing(node, door)
+    if node.on_machine:  # whose addresses, routes and neighbours are not the lab's
+        return NodeFacts(node.name, sessions=sessions, bfd=bfd, lacks=lacks)
     with door.netlink() as kernel:
         links = {link.name: link for link in kernel.links()}
         names = {link.index: name for name, link in links.items()}

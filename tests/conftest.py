@@ -1,11 +1,11 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
-A test in tests/RING needs what the ring of that name needs. CLOSLAB_PROMISES=netns,containerlab turns every skip for
-want of that ring into a failure, so that CI cannot pass by not running.
+A test in tests/RING needs what the ring of that name needs, and root where it is marked `root_only(REASON)`.
+CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,20 @@ def promised() -> set[str]:
     return {name for name in os.environ.get("CLOSLAB_PROMISES", "").split(",") if name}
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip or fail a test whose ring cannot run here."""
+def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """What a test needs and does not have here: the ring that it is for, and why."""
     ring = item.path.relative_to(TESTS).parts[0]
+    marked = item.get_closest_marker("root_only")
     for need in NEEDS.get(ring, ()):
         if lack := LACKS[need]():
-            if need in promised():
-                pytest.fail(f"this machine promised the ring {need}, but: {lack}")
-            pytest.skip(f"{need}: {lack}")
+            yield need, lack
+        if marked and os.geteuid() != 0:
+            yield need, f"only root {marked.args[0]}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip or fail a test whose ring cannot run here."""
+    for need, lack in lacks(item):
+        if need in promised():
+            pytest.fail(f"this machine promised the ring {need}, but: {lack}")
+        pytest.skip(f"{need}: {lack}")

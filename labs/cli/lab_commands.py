@@ -3,6 +3,7 @@
 What they work with is imported when they run, so that `--help` is quick.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -22,6 +23,9 @@ def up(
     within: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="How long convergence may take.")
     ] = 120,
+    allow_host: Annotated[
+        bool, typer.Option("--allow-host", help="Let the lab reach into this machine (CLOSLAB_ALLOW_HOST=1).")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Bring a lab up; done when it has converged and was checked."""
@@ -30,10 +34,11 @@ def up(
     from topologies import deploy
 
     source = deploy.load(file, runtime=runtime, name=name)
+    allowed = allow_host or deploy.allows_host(os.environ)
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
     with screen.progress() as say:
-        done = bring_up(source, runtime, check=check, within=within, say=say)
+        done = bring_up(source, runtime, say=say, allow_host=allowed, check=check, within=within)
     for warning in done.record.lab.warnings:
         if warning not in source.lab.warnings:
             screen.remark(f"warning: {warning}")

@@ -3,7 +3,6 @@
 Each lack is made in a namespace of its own (a mount over a folder) or in the limits of the program.
 """
 
-import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from program import SMALL, Closlab
 
 NOBODY = "65534"
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount over the machine's folders")
+root_only = pytest.mark.root_only("may mount over the machine's folders, or give up its powers")
 
 
 def within(script: str, *words: object) -> tuple[str, ...]:

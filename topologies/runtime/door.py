@@ -14,7 +14,7 @@ from pathlib import Path
 
 from topologies import process
 from topologies.errors import Fault, Mistake
-from topologies.lab import Daemon, LabNode
+from topologies.lab import BRIDGE, HOST, Daemon, LabNode
 from topologies.process import Finished
 from topologies.runtime import identity, vty
 from topologies.runtime.listening import listens
@@ -61,12 +61,15 @@ def enter(record: LabRecord) -> None:
 
 
 def open_door(record: LabRecord, node: str) -> "Door":
-    """The door of a node; Mistake for an unknown one, Fault where it does not run."""
+    """The door of a node; Mistake for an unknown one, Fault where it does not run. That of a node of kind host leads to
+    the machine, as this process sees it."""
     nodes = {each.name: each for each in record.nodes}
     wanted = {each.name: each for each in record.lab.nodes}
     if node not in wanted:
         raise Mistake(f"lab {record.name}: no node {node!r}; there are {', '.join(sorted(wanted))}")
     found = nodes.get(node)
+    if found is not None and wanted[node].kind == HOST:
+        return Door(record, found, wanted[node], identity.identify(os.getpid()))
     if found is None or found.init is None or not identity.alive(found.init, record.boot_id):
         raise Fault(f"lab {record.name}: node {node} does not run")
     return Door(record, found, wanted[node], found.init)
@@ -249,7 +252,7 @@ class Door:
         return sock
 
     def _refuse_bridge(self) -> None:
-        if self._wanted.kind == "bridge":
+        if self._wanted.kind == BRIDGE:
             raise Mistake(f"node {self.node} is a bridge: it has cables, and no programs or files of its own")
 
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
@@ -265,6 +268,8 @@ class Door:
 
     def _enter(self, argv: Sequence[str]) -> list[str]:
         self._refuse_bridge()
+        if self._wanted.kind == HOST:  # where it would outlive both closlab and the lab
+            return ["setpriv", "--pdeathsig=KILL", "--", *argv]
         return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *argv]
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:

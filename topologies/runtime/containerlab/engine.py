@@ -99,7 +99,8 @@ def network_name(lab_id: str) -> str:
 
 def needs_network(lab: Lab) -> bool:
     """Whether any node of a lab gets an eth0 in the management network."""
-    return any(node.network_mode not in NO_NETWORK and ":" not in node.network_mode for node in lab.nodes)
+    nodes = [node for node in lab.nodes if node.has_processes]
+    return any(node.network_mode not in NO_NETWORK and ":" not in node.network_mode for node in nodes)
 
 
 def choices(lab: Lab, lab_id: str) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from topologies import process
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup
-from topologies.lab import MANAGEMENT, Daemon, LabNode
+from topologies.lab import HOST, MANAGEMENT, Daemon, LabNode
 from topologies.runtime import identity, store, vty
 from topologies.runtime.containerlab import cli, engine, frozen, leftovers
 from topologies.runtime.containerlab.engine import Container
@@ -49,7 +49,8 @@ class Containerlab:
         phases: dict[str, float] = {}
         with timed("files", phases, say, len(lab.nodes)):
             topology = prepare(record)
-        record = replace(record, nodes=tuple(NodeRecord(each.name, lab.long_name(each.name)) for each in lab.nodes))
+        nodes = tuple(NodeRecord(each.name, lab.long_name(each.name)) for each in lab.nodes)
+        record = replace(record, nodes=nodes, host_links=leftovers.outer(lab.links))
         note(record)
         network = ""
         with timed("network", phases, say, 1):
@@ -81,11 +82,14 @@ class Containerlab:
             leftovers.clean(record.name, [record.lab.long_name(node.name) for node in record.lab.nodes])
         before = folder(record) / BEFORE
         if before.exists() and record.boot_id == identity.boot_id():
-            leftovers.clean_cables(frozenset(json.loads(before.read_text())))
+            then = frozenset(json.loads(before.read_text()))
+            leftovers.clean_cables(then)
+            leftovers.clean_outer(record.host_links, then)
 
     def look(self, record: LabRecord) -> Mapping[str, Life]:
-        """How the engine says that each container stands."""
+        """How the engine says that each container stands; the machine always runs."""
         lives = {each.node: each.life for each in found(record)}
+        lives |= {node.name: Life.RUNNING for node in record.lab.nodes if node.kind == HOST}
         return {node.name: lives.get(node.name, Life.DEAD) for node in record.lab.nodes}
 
     def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:

@@ -24,7 +24,7 @@ def target(record: LabRecord, space: str) -> str:
 
 def wanted(record: LabRecord) -> tuple[str, ...]:
     """The paths that a lab makes outside its folder: links, and the folder of them where there is none yet."""
-    links = [f"{FOLDER}/{record.lab.long_name(n.name)}" for n in record.lab.nodes if n.kind != "bridge"]
+    links = [f"{FOLDER}/{record.lab.long_name(n.name)}" for n in record.lab.nodes if n.has_processes]
     return tuple(links) if os.path.isdir(FOLDER) else (*links, FOLDER)
 
 
@@ -32,7 +32,7 @@ def make(record: LabRecord) -> None:
     """Make all links; Mistake where a name is taken."""
     os.makedirs(FOLDER, 0o755, exist_ok=True)
     for node in record.lab.nodes:
-        if node.kind == "bridge":
+        if not node.has_processes:
             continue
         link = f"{FOLDER}/{record.lab.long_name(node.name)}"
         if os.path.islink(link) and not os.path.exists(link):
