@@ -9,12 +9,15 @@ r"""Check finds what is broken in a running fabric, names it, and finds nothing 
 Each fault is injected into real daemons or kernels, not into facts.
 """
 
+import os
+import signal
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from telemetry import daemons
 from telemetry.check import CheckReport, Difference, check, check_without_plan
 from telemetry.converge import converge
 from telemetry.model import What
@@ -145,6 +148,29 @@ def test_without_a_plan_a_healthy_fabric_is_fine_and_a_broken_one_is_not(unnumbe
     assert [(each.node, each.subject, each.what, each.found) for each in found] == [
         ("leaf1", "link eth2", What.MTU, "1500")
     ]
+    unnumbered.heals()
+
+
+def test_daemons_that_hang_cost_one_timeout_together(unnumbered: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three stopped daemons on two nodes are named, each by its own silence; the check waited once for all of them."""
+    monkeypatch.setattr(daemons, "WITHIN", 2)  # less than the peers' hold time: their sessions stay
+    hung = (("leaf1", "bgpd"), ("leaf1", "zebra"), ("spine1", "bgpd"))
+    pids = [each.pid for node, name in hung for each in unnumbered.door(node).processes() if each.name == name]
+
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    report = unnumbered.check()
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+    assert len(pids) == len(hung)
+    assert [(each.node, each.subject, each.what, each.expected) for each in report.differences] == [
+        ("spine1", "bgpd", What.DAEMON_SILENT, "an answer"),
+        ("leaf1", "bgpd", What.DAEMON_SILENT, "an answer"),
+        ("leaf1", "zebra", What.DAEMON_SILENT, "an answer"),
+    ]
+    assert all("did not answer 'enable' in time" in each.found for each in report.differences)
+    assert daemons.WITHIN <= report.timings["facts"] < 2 * daemons.WITHIN
     unnumbered.heals()
 
 
