@@ -128,14 +128,19 @@ def packets(frame: bytes) -> Iterator[Packet]:
         yield Packet(str(source), str(target), protocol)
 
 
+def management_gateways(machine: Uplinked, closlab: Closlab, lab: str, node: str) -> tuple[str, str]:
+    """The first addresses of the management network of a node, IPv4 and IPv6: its bridge's."""
+    shown = json.loads(closlab("show", lab, "--json", under=machine.under).stdout)
+    here = next(each for each in shown["nodes"] if each["name"] == node)
+    return (here["mgmt_ipv4"].rpartition(".")[0] + ".1", here["mgmt_ipv6"].rpartition(":")[0] + ":1")
+
+
 def seek_a_way_out(machine: Uplinked, closlab: Closlab, lab: str, node: str) -> dict[str, int]:
     """Have a node of a lab on this machine send to the outside and to the gateway of the uplink, as SEEK says.
 
     Returns how many datagrams its kernel took for each way.
     """
-    shown = json.loads(closlab("show", lab, "--json", under=machine.under).stdout)
-    here = next(each for each in shown["nodes"] if each["name"] == node)
-    gateways = (here["mgmt_ipv4"].rpartition(".")[0] + ".1", here["mgmt_ipv6"].rpartition(":")[0] + ":1")
+    gateways = management_gateways(machine, closlab, lab, node)
     script = ["bash", "-c", SEND + SEEK, "seek", *gateways, *OUTSIDE, *GATEWAYS]
     done = closlab("exec", "--lab", lab, node, "--", *script, under=machine.under)
     assert done.returncode == 0, done.stderr
