@@ -22,8 +22,10 @@ def lab_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> tuple[Differenc
 
 
 def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Nodes that do not run, and declared daemons that do not answer."""
+    """Nodes that do not run or are paused, and declared daemons that do not answer."""
     for node in lab.nodes:
+        if facts[node.name].paused:
+            yield Difference(node.name, "node", What.NODE_PAUSED, "running", "paused")
         for what, why in facts[node.name].lacks:
             if what == "node":
                 yield Difference(node.name, "node", What.NODE_DEAD, "running", why)

@@ -10,9 +10,10 @@ import pytest
 from wanted import record_of
 
 from topologies import process
+from topologies.errors import Mistake
 from topologies.lab import End, HostLink, Lab, LabNode, Macvlan, Mgmt, Port, Veth, Vxlan
 from topologies.runtime import identity
-from topologies.runtime.containerlab import cli, engine, leftovers, runtime
+from topologies.runtime.containerlab import cli, engine, leftovers, seal
 from topologies.runtime.model import Life, NodeRecord
 from topologies.runtime.netlink_decode import Counters, KernelLink
 
@@ -106,6 +107,22 @@ def test_the_management_network_leads_nowhere() -> None:
     assert "com.docker.network.bridge.enable_ip_masquerade=false" in opened
 
 
+def test_the_seal_closes_the_very_bridge_that_the_engine_makes() -> None:
+    """The engine is told the bridge's name, which is that of the firewall table's rules and fits an interface."""
+    options = engine.network_options(Lab("small", (), ()), "0123abcd", "172.20.0.0/22", "3fff::/64")
+
+    assert f"com.docker.network.bridge.name={seal.bridge('0123abcd')}" in options
+    assert len(seal.bridge("0123abcd")) < 16
+
+
+def test_a_machine_without_a_firewall_cannot_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told before anything is made, with what to install."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(Mistake, match="apt-get install nftables"):
+        seal.refuse_without_firewall()
+
+
 def test_a_lab_without_management_addresses_needs_no_network() -> None:
     """Nodes that are on no network, on another node's or on the machine's need none made, nor do bridges."""
     nodes = (
@@ -190,6 +207,6 @@ def test_a_node_in_the_machines_own_network_keeps_its_routes(monkeypatch: pytest
     started: list[object] = []
     monkeypatch.setattr(process, "run", lambda argv, **_: started.append(argv))
 
-    runtime.seal(record)
+    seal.take_default_routes(record)
 
     assert started == []

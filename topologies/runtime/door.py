@@ -216,7 +216,7 @@ class Door:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise Fault(f"{self.node}: {daemon} does not answer: {error.strerror}") from error
+                raise Fault(f"{self.node}: {daemon} does not answer: {error.strerror or error}") from error
         there = sorted(name.removesuffix(".vty") for name in self._names(RUN_FOLDERS[0]) if name.endswith(".vty"))
         raise Fault(f"{self.node}: no daemon {daemon!r} to ask; there are {', '.join(there) or 'none'}")
 

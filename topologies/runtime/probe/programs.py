@@ -18,6 +18,8 @@ FRR_FOLDERS = ("/usr/lib/frr", "/usr/libexec/frr", "/usr/local/sbin")
 OLDEST_CONTAINERLAB = (0, 79, 0)
 OWN_TOOLS = Path(__file__).parents[3] / ".cache" / "tools"  # where `make tools` builds
 NEED_MODULES = b"/proc/modules"
+# containerlab asks github.com for newer versions of itself at every start, unless told not to.
+ASK_NOBODY = {"CLAB_VERSION_CHECK": "disable"}
 
 
 @cache
@@ -130,7 +132,7 @@ def too_old(version: str) -> str:
 def _version(*argv: str) -> str:
     """The first version number that a program prints; "" when it prints none."""
     try:
-        done = process.run(argv, check=False, timeout=20)
+        done = process.run(argv, check=False, timeout=20, env=os.environ | ASK_NOBODY)
     except (Mistake, Fault):
         return ""
     found = re.search(r"\d+\.\d+(\.\d+)?[\w.~+-]*", done.stdout + done.stderr)
