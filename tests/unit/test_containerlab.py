@@ -32,12 +32,13 @@ HOSTS = """\
 
 def told(folder: str, status: str = "running") -> dict[str, object]:
     """What `docker inspect` tells, as far as it is read."""
+    address = {"IPAddress": "172.20.0.2", "IPPrefixLen": 22, "GlobalIPv6Address": "3fff::2", "GlobalIPv6PrefixLen": 64}
     return {
         "Id": "75f4",
         "Name": "/clab-small-leaf1",
         "Config": {"Labels": {"clab-node-name": "leaf1", "clab-node-lab-dir": folder}},
         "State": {"Status": status, "Pid": 42},
-        "NetworkSettings": {"Networks": {"x": {"IPAddress": "172.20.0.2", "GlobalIPv6Address": "3fff::2"}}},
+        "NetworkSettings": {"Networks": {"x": address}},
     }
 
 
@@ -51,7 +52,7 @@ def test_a_container_is_read_from_the_engine() -> None:
     found = engine.container(told("/x"))
 
     assert (found.name, found.node, found.pid) == ("clab-small-leaf1", "leaf1", 42)
-    assert (found.ipv4, found.ipv6) == ("172.20.0.2", "3fff::2")
+    assert (found.ipv4, found.ipv6) == ("172.20.0.2/22", "3fff::2/64")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,19 @@ def test_labs_side_by_side_try_different_subnets() -> None:
 def test_a_subnet_that_the_file_depends_on_is_kept(lab: Lab) -> None:
     """A subnet of the file's own, or one that nodes have addresses in, is the only one tried."""
     assert list(engine.choices(lab, "aaaa")) == [(lab.mgmt.ipv4_subnet, lab.mgmt.ipv6_subnet)]
+
+
+def test_a_subnet_that_is_left_to_us_is_chosen_and_a_family_without_one_is_left_out() -> None:
+    """`auto` is any free one; a file that names a subnet of one family only has a network of that family."""
+    auto = Lab("small", (), (), mgmt=Mgmt(ipv4_subnet="10.1.0.0/24", ipv6_subnet="auto"))
+    (_, first6), *others = engine.choices(auto, "aaaa")
+    only4 = Lab("small", (), (), mgmt=Mgmt(ipv4_subnet="10.1.0.0/24", ipv6_subnet=""))
+
+    assert {ipv4 for ipv4, _ in others} == {"10.1.0.0/24"}
+    assert ip_network(first6).prefixlen == 64
+    assert list(engine.choices(only4, "aaaa")) == [("10.1.0.0/24", "")]
+    assert "--ipv6" not in engine.network_options(only4, "aaaa", "10.1.0.0/24", "")
+    assert "--ipv6" in engine.network_options(auto, "aaaa", "10.1.0.0/24", first6)
 
 
 def test_the_management_network_leads_nowhere() -> None:

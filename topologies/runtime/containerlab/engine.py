@@ -22,13 +22,14 @@ LAB_LABEL, NODE_LABEL, FOLDER_LABEL = "containerlab", "clab-node-name", "clab-no
 OWN_LABEL = "closlab"  # on networks: the id of the lab that has it
 LIVES = {"running": Life.RUNNING, "paused": Life.PAUSED}
 SUBNETS = 256  # how many /22 there are in 172.20.0.0/14, where labs get their management networks
+AUTO = "auto"  # a subnet that is left to us
 NO_NETWORK = ("none", "host")
 NETWORK_WITHIN = 30  # seconds that an engine may take to let go of the ends in a network
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container as the engine sees it. `pid` is 0 when it does not run, addresses are "" when it has none."""
+    """One container as the engine sees it. `pid` is 0 when it does not run; addresses are CIDR, "" for none."""
 
     id: str
     name: str
@@ -62,9 +63,13 @@ def container(told: dict[str, Any]) -> Container:
         folder=labels.get(FOLDER_LABEL, ""),
         life=LIVES.get(state["Status"], Life.DEAD),
         pid=state["Pid"],
-        ipv4=first.get("IPAddress", ""),
-        ipv6=first.get("GlobalIPv6Address", ""),
+        ipv4=_cidr(first.get("IPAddress", ""), first.get("IPPrefixLen", 0)),
+        ipv6=_cidr(first.get("GlobalIPv6Address", ""), first.get("GlobalIPv6PrefixLen", 0)),
     )
+
+
+def _cidr(address: str, length: int) -> str:
+    return f"{address}/{length}" if address else ""
 
 
 def owned(found: tuple[Container, ...], files: Path) -> tuple[Container, ...]:
@@ -105,20 +110,22 @@ def needs_network(lab: Lab) -> bool:
 
 
 def choices(lab: Lab, lab_id: str) -> Iterator[tuple[str, str]]:
-    """The subnets to try for a management network, IPv4 and IPv6.
+    """The subnets to try for a management network, IPv4 and IPv6; "" for a family that it does without.
 
     What a file says is kept: its own subnet, or the default one where nodes have addresses in it. Else each lab begins
     at another place of 172.20.0.0/14, so that labs side by side seldom meet; the engine refuses those that do.
     """
     mgmt, plain = lab.mgmt, Mgmt()
     fixed = any(node.mgmt_ipv4 or node.mgmt_ipv6 for node in lab.nodes)
-    if fixed or (mgmt.ipv4_subnet, mgmt.ipv6_subnet) != (plain.ipv4_subnet, plain.ipv6_subnet):
-        yield mgmt.ipv4_subnet, mgmt.ipv6_subnet
-        return
+    open4, open6 = (
+        said == AUTO or (said == default and not fixed)
+        for said, default in ((mgmt.ipv4_subnet, plain.ipv4_subnet), (mgmt.ipv6_subnet, plain.ipv6_subnet))
+    )
     first = zlib.crc32(lab_id.encode())
-    for step in range(SUBNETS):
+    for step in range(SUBNETS if open4 or open6 else 1):
         index = (first + step) % SUBNETS
-        yield f"172.{20 + index // 64}.{index % 64 * 4}.0/22", f"3fff:172:20:{index:x}::/64"
+        ipv4, ipv6 = f"172.{20 + index // 64}.{index % 64 * 4}.0/22", f"3fff:172:20:{index:x}::/64"
+        yield ipv4 if open4 else mgmt.ipv4_subnet, ipv6 if open6 else mgmt.ipv6_subnet
 
 
 def make_network(lab: Lab, lab_id: str) -> None:
@@ -142,10 +149,11 @@ def network_options(lab: Lab, lab_id: str, ipv4: str, ipv6: str) -> list[str]:
         closed = ["--opt", "com.docker.network.bridge.enable_ip_masquerade=false"]
     name = ["--opt", f"com.docker.network.bridge.name={bridge(lab_id)}"]
     mtu = ["--opt", f"com.docker.network.driver.mtu={lab.mgmt.mtu}"]
-    subnets = [f"--subnet={each}" for each in (ipv4, ipv6) if each and each != "auto"]
+    subnets = [f"--subnet={each}" for each in (ipv4, ipv6) if each]
     gateways = [f"--gateway={each}" for each in (lab.mgmt.ipv4_gw, lab.mgmt.ipv6_gw) if each]
     label = ["--label", f"{OWN_LABEL}={lab_id}"]
-    return [*closed, *name, *mtu, *label, "--ipv6", *subnets, *gateways, network_name(lab_id)]
+    both = ["--ipv6"] if ipv6 else []
+    return [*closed, *name, *mtu, *label, *both, *subnets, *gateways, network_name(lab_id)]
 
 
 def network_exists(name: str) -> bool:
