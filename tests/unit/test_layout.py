@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_a_wheel_has_the_packages_and_the_driver_where_napalm_looks(tmp_path: Pa
     names = [Path(name).parts for name in zipfile.ZipFile(wheel).namelist()]
 
     tops = {parts[0] for parts in names if not parts[0].endswith(".dist-info")}
-    assert tops == {*PACKAGES, "napalm_frr"}
+    assert tops == {*PACKAGES, "napalm_frr", "napalm_frr.egg-info"}
     assert ("napalm_frr", "driver.py") in names
     assert not [parts for parts in names if "drivers" in parts]
+
+
+def test_the_driver_has_the_version_of_the_distribution_that_ships_it() -> None:
+    """NAPALM's command line asks for a distribution of the driver's name, and ends where there is none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert metadata.version("napalm_frr") == project["project"]["version"]

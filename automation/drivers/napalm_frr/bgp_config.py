@@ -130,13 +130,21 @@ def distinguishers(routers: Iterable[Router]) -> dict[str, str]:
 
 def groups(routers: Iterable[Router], group: str = "", neighbor: str = "") -> dict[str, models.BGPConfigGroupDict]:
     """As NAPALM's get_bgp_config: all groups, one of them, or the one that a neighbour is in, with that one only."""
-    found = {name: each for router in routers for name, each in _groups(router).items()}
+    found = _joined(routers)
     if group:
         found = {name: each for name, each in found.items() if name == group}
     if neighbor:
         found = {name: each for name, each in found.items() if neighbor in each["neighbors"]}
         for each in found.values():
             each["neighbors"] = {neighbor: each["neighbors"][neighbor]}
+    return found
+
+
+def _joined(routers: Iterable[Router]) -> dict[str, models.BGPConfigGroupDict]:
+    """The groups of all instances; where several have one of a name, its settings are those of the first."""
+    found: dict[str, models.BGPConfigGroupDict] = {}
+    for name, group in (each for router in routers for each in _groups(router).items()):
+        found.setdefault(name, group)["neighbors"].update(group["neighbors"])
     return found
 
 
