@@ -57,7 +57,7 @@ def ssh_config(target: Target) -> dict[str, Any]:
 def arguments(target: Target, config: Mapping[str, Any]) -> dict[str, Any]:
     """The words for paramiko: what NAPALM was told, and for the rest what the SSH configuration says."""
     options = target.options
-    keys = [options["key_file"]] if options.get("key_file") else config.get("identityfile", [])
+    key = private_key(options)
     sock = options.get("sock")
     if sock is None and "proxycommand" in config:
         sock = paramiko.ProxyCommand(config["proxycommand"])
@@ -66,13 +66,27 @@ def arguments(target: Target, config: Mapping[str, Any]) -> dict[str, Any]:
         "port": int(options.get("port") or config.get("port", 22)),
         "username": target.username or config.get("user") or os.environ.get("USER", "root"),
         "password": target.password or None,
-        "key_filename": [os.path.expanduser(str(key)) for key in keys],
+        "pkey": key,
+        "key_filename": [] if key else config.get("identityfile", []),
         "passphrase": options.get("passphrase"),
         "allow_agent": bool(options.get("allow_agent", False)),
         "look_for_keys": bool(options.get("use_keys", False)),
         "timeout": target.timeout,
         "sock": sock,
     }
+
+
+def private_key(options: Mapping[str, Any]) -> paramiko.PKey | None:
+    """The key that `key_file` names. Read here, for paramiko would take a refused one for a file of another kind."""
+    if not options.get("key_file"):
+        return None
+    path = Path(str(options["key_file"])).expanduser()
+    try:
+        return paramiko.PKey.from_path(path, options.get("passphrase"))
+    except (paramiko.SSHException, OSError, ValueError) as error:
+        raise ConnectionException(
+            f"key_file {path}: {error}; is it a private key, and the passphrase right?"
+        ) from error
 
 
 class SshTransport:
