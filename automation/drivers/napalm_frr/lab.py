@@ -15,14 +15,18 @@ def open_lab(target: Target) -> "LabTransport":
     """The node that the target's host name names, in the lab that its optional arguments name.
 
     Raises ConnectionException for a lab or node that is not there. A lab of the `netns` runtime that runs without root
-    is joined by this process, which must have one thread then.
+    is joined by this process, which a process can do only before it has threads: those that it starts later are in.
     """
+    name = str(target.options["lab"])
     try:
-        record = store.here().read(str(target.options["lab"]))
+        record = store.here().read(name)
         door.enter(record)
         return LabTransport(door.open_door(record, target.hostname), target.timeout)
     except ClosError as error:
         raise ConnectionException(f"{error}; `closlab show` lists labs and nodes") from error
+    except OSError as error:
+        cure = "open the first driver before there are threads, or use nornir's serial runner"
+        raise ConnectionException(f"lab {name}: {target.hostname}: {error.strerror}; {cure}") from error
 
 
 class LabTransport:
