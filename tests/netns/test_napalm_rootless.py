@@ -2,7 +2,9 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -35,15 +37,20 @@ else:
 """
 
 
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """The home of somebody without privileges; pytest's own folders are closed to others."""
+    with TemporaryDirectory() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_lab_without_root_is_joined_before_there_are_threads(tmp_path: Path) -> None:
+def test_a_lab_without_root_is_joined_before_there_are_threads(home: Path) -> None:
     """Threads that begin after the first node was opened work; without that, the message says what to do."""
-    tmp_path.chmod(0o755)
-    (tmp_path / "state").mkdir()
-    os.chown(tmp_path / "state", NOBODY, NOBODY)
     user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable, "-B", "-c", PROGRAM]
     path = f"{WORK}:{WORK / 'automation' / 'drivers'}"
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": path, "CLOSLAB_STATE": f"{tmp_path}/state"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": path}
 
     def run(*words: str) -> process.Finished:
         return process.run([*user, f"hdn{os.getpid()}", *words], env=env, cwd=Path("/"), check=False)
