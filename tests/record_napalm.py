@@ -103,9 +103,9 @@ class Recorder:
         self._inner = inner
         self._folder = folder
 
-    def ask(self, daemon: str, command: str) -> str:
+    def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
         """Ask, and keep the answer."""
-        text = self._inner.ask(daemon, command)
+        text = self._inner.ask(daemon, command, timeout=timeout)
         self._keep([daemon, command], Finished((), 0, text, ""))
         return text
 

@@ -289,9 +289,9 @@ class Login:
         sock.connect((self.address, PORT))
         return sock
 
-    def driver(self, **options: Any) -> FRRDriver:
+    def driver(self, *, timeout: int = 10, **options: Any) -> FRRDriver:
         arguments = {"sock": self.socket(), "port": PORT, "key_file": str(self.key), "inline_transfer": True, **options}
-        return FRRDriver(self.address, "root", "", 10, arguments)
+        return FRRDriver(self.address, "root", "", timeout, arguments)
 
 
 @pytest.fixture(scope="module")
@@ -360,3 +360,19 @@ def test_logins_and_hosts_that_are_not_known_are_refused(login: Login, tmp_path:
         login.driver(alt_key_file=str(wrong)).open()
     with login.driver(ssh_strict=True, alt_key_file=str(login.known)) as driver:
         assert driver.get_facts()["hostname"] == "spine1"
+
+
+@pytest.mark.programs("sshd")
+def test_a_daemon_that_hangs_is_not_alive_over_ssh_either(unnumbered: Live, login: Login) -> None:
+    """The connection is there and vtysh waits; the driver does not."""
+    pid = unnumbered.door("spine1").read("/run/frr/bgpd.pid").decode().strip()
+
+    with login.driver(timeout=2) as driver:
+        unnumbered.door("spine1").run(["kill", "-STOP", pid])
+        hanging = driver.is_alive()
+        with pytest.raises(CommandErrorException, match="no answer in time: vtysh -d bgpd"):
+            driver.get_bgp_neighbors()
+        unnumbered.door("spine1").run(["kill", "-CONT", pid])
+        after = driver.is_alive()
+
+    assert (hanging, after) == ({"is_alive": False}, {"is_alive": True})

@@ -15,6 +15,7 @@ from napalm_frr import bgp, bgp_config, config, interfaces, linux, lldp, probes,
 from napalm_frr.transport import Target, Transport, connect
 
 ZEBRA, BGPD = "zebra", "bgpd"
+ALIVE_WITHIN = 5  # seconds; NAPALM asks whether a driver is alive also when Python throws it away
 PROBE_SLACK = 10  # seconds that a ping or traceroute may take beyond its own waiting
 PROBES, AT_ONCE = 3, 16  # of traceroute: a hop, and how many are under way side by side
 
@@ -71,7 +72,7 @@ class FRRDriver(NetworkDriver):
 
     def _answers(self, daemon: str) -> bool:
         try:
-            self._router().ask(daemon, "show version")
+            self._router().ask(daemon, "show version", timeout=min(self.timeout, ALIVE_WITHIN))
         except CommandErrorException:
             return False
         return True

@@ -35,15 +35,15 @@ class Interface(msgspec.Struct, frozen=True, rename="camel"):
 Interfaces: TypeAlias = Mapping[str, Interface]
 
 
-class _Received(msgspec.Struct):
+class _Counted(msgspec.Struct):
     bytes: int
     errors: int
     dropped: int
 
 
 class _Both(msgspec.Struct):
-    rx: _Received
-    tx: _Received
+    rx: _Counted
+    tx: _Counted
 
 
 class _Link(msgspec.Struct):

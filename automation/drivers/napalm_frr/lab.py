@@ -45,10 +45,10 @@ class LabTransport:
         self._node = node
         self._timeout = timeout
 
-    def ask(self, daemon: str, command: str) -> str:
+    def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
         """What a daemon answers to a command."""
         try:
-            return self._node.vty(daemon, command, timeout=self._timeout)
+            return self._node.vty(daemon, command, timeout=timeout or self._timeout)
         except (ClosError, OSError) as error:
             raise CommandErrorException(f"{self._node.node}: {error}") from error
 

@@ -37,7 +37,7 @@ class RecordedTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def ask(self, daemon: str, command: str) -> str:
+    def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
         """What the daemon answered then."""
         return self._play([daemon, command]).stdout
 

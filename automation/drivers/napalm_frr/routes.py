@@ -137,7 +137,7 @@ def _entries(prefix: str, routes: Iterable[Route], known: Attributes) -> Iterabl
                 "outgoing_interface": hop.interface_name,
                 "selected_next_hop": hop.fib,
                 "preference": route.distance,
-                "inactive_reason": "" if route.selected else "another protocol is preferred",
+                "inactive_reason": "" if route.selected else "not selected",
                 "routing_table": route.vrf_name,
                 "protocol_attributes": known.get((prefix, hop.ip), {}) if route.protocol == BGP else {},
             }

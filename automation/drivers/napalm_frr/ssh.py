@@ -1,7 +1,8 @@
 """A router by SSH: `vtysh -d DAEMON` and programs there. The optional arguments have their usual names in NAPALM.
 
 The user there must be allowed to run vtysh: root, or a member of the group frrvty. A host key that is known and
-differs is always refused; one that is not known is accepted unless `ssh_strict` is set.
+differs is always refused; one that is not known is accepted unless `ssh_strict` is set. Without a password or key_file,
+the user's own keys and agent are tried.
 """
 
 import os
@@ -25,7 +26,7 @@ def open_ssh(target: Target) -> "SshTransport":
     client = paramiko.SSHClient()
     client.load_system_host_keys()
     if keys := target.options.get("alt_key_file"):
-        client.load_host_keys(str(keys))
+        client.load_system_host_keys(str(keys))
     strict = target.options.get("ssh_strict")
     client.set_missing_host_key_policy(paramiko.RejectPolicy() if strict else paramiko.AutoAddPolicy())
     words = arguments(target, ssh_config(target))
@@ -40,7 +41,7 @@ def open_ssh(target: Target) -> "SshTransport":
     except (paramiko.SSHException, OSError) as error:
         client.close()
         raise ConnectionException(
-            f"{place}: {error}; is sshd there, and the address, port and host key right?"
+            f"{place}: {error}; is sshd there, the address, port and host key right, and a password or key given?"
         ) from error
     return SshTransport(client, place, target.timeout)
 
@@ -58,6 +59,7 @@ def arguments(target: Target, config: Mapping[str, Any]) -> dict[str, Any]:
     """The words for paramiko: what NAPALM was told, and for the rest what the SSH configuration says."""
     options = target.options
     key = private_key(options)
+    nothing_given = not (target.password or key)
     sock = options.get("sock")
     if sock is None and "proxycommand" in config:
         sock = paramiko.ProxyCommand(config["proxycommand"])
@@ -69,8 +71,8 @@ def arguments(target: Target, config: Mapping[str, Any]) -> dict[str, Any]:
         "pkey": key,
         "key_filename": [] if key else config.get("identityfile", []),
         "passphrase": options.get("passphrase"),
-        "allow_agent": bool(options.get("allow_agent", False)),
-        "look_for_keys": bool(options.get("use_keys", False)),
+        "allow_agent": bool(options.get("allow_agent", nothing_given)),
+        "look_for_keys": bool(options.get("use_keys", nothing_given)),
         "timeout": target.timeout,
         "sock": sock,
     }
@@ -97,9 +99,9 @@ class SshTransport:
         self._place = place
         self._timeout = timeout
 
-    def ask(self, daemon: str, command: str) -> str:
+    def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
         """What a daemon answers to a command, by vtysh there."""
-        return self.run(["vtysh", "-d", daemon, "-c", command]).stdout
+        return self.run(["vtysh", "-d", daemon, "-c", command], timeout=timeout).stdout
 
     def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
         """Run a program there to its end; the timeout is how long it may stay silent."""
@@ -109,7 +111,7 @@ class SshTransport:
             said, complained = stdout.read(), stderr.read()
             code = stdout.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:
-            text = f"{self._place}: {error or 'no answer in time'}: {shlex.join(argv)}"
+            text = f"{self._place}: {str(error) or 'no answer in time'}: {shlex.join(argv)}"
             raise CommandErrorException(text) from error
         finished = Finished(tuple(argv), code, said.decode(errors="replace"), complained.decode(errors="replace"))
         if check and code:

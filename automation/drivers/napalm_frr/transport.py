@@ -25,9 +25,12 @@ class Target:
 
 
 class Transport(Protocol):
-    """An open way to a router. Raises CommandErrorException where it was asked something that failed."""
+    """An open way to a router. Raises CommandErrorException where it was asked something that failed.
 
-    def ask(self, daemon: str, command: str) -> str:
+    A timeout is in seconds; the target's own where it is None.
+    """
+
+    def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
         """What a daemon answers to a command."""
 
     def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
