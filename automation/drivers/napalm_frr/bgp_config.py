@@ -193,20 +193,24 @@ def _type(group: Peer, members: Sequence[Peer], asn: int) -> str:
     if group.name == LONERS:
         return ""
     remote = next((each.remote_as for each in (group, *members) if each.remote_as), "")
-    if remote.isdigit():
-        return INTERNAL if int(remote) == asn else EXTERNAL
-    return remote
+    return remote if remote in ("", INTERNAL, EXTERNAL) else INTERNAL if _asn(remote) == asn else EXTERNAL
 
 
 def _remote_as(peer: Peer, asn: int) -> int:
     """The peer's ASN; 0 where only its kind is configured, or nothing."""
     remote = peer.remote_as
-    return asn if remote == INTERNAL else int(remote) if remote.isdigit() else 0
+    return asn if remote == INTERNAL else 0 if remote in ("", EXTERNAL) else _asn(remote)
 
 
 def _local_as(peer: Peer, asn: int) -> int:
     named = peer.value("local-as").split()
-    return int(named[0]) if named else asn
+    return _asn(named[0]) if named else asn
+
+
+def _asn(text: str) -> int:
+    """An AS number as written, also with a dot (RFC 5396), which FRR from 8.5 on keeps so."""
+    high, _, low = text.rpartition(".")
+    return int(high or 0) * 0x10000 + int(low)
 
 
 def _hops(peer: Peer) -> int:
@@ -251,4 +255,4 @@ def _router(head: Sequence[str], body: Iterable[str]) -> Router:
                 distinguisher = value
     vrf = head[head.index("vrf") + 1] if "vrf" in head else DEFAULT_VRF
     peers = tuple(Peer(name, tuple(each)) for name, each in said.items())
-    return Router(int(head[0]), vrf, peers, most, distinguisher)
+    return Router(_asn(head[0]), vrf, peers, most, distinguisher)

@@ -165,6 +165,16 @@ def test_instances_know_their_vrf_and_their_paths() -> None:
     assert bgp_config.local_asn(routers) == 65001
 
 
+def test_as_numbers_with_a_dot_are_numbers() -> None:
+    """As FRR 8.5 and later write them where `as-notation dot` was asked for (RFC 5396)."""
+    text = "router bgp 64086.59905 as-notation dot\n neighbor 10.0.0.1 remote-as 1.10\nexit\n"
+
+    (router,) = bgp_config.parse(text)
+
+    assert router.asn == 64086 * 65536 + 59905
+    assert bgp_config.groups([router])["_"]["neighbors"]["10.0.0.1"]["remote_as"] == 65546
+
+
 def test_neighbors_of_a_vrf_are_listed_beside_those_of_the_default_one() -> None:
     """NAPALM's answer has no level for VRFs, so the groups of all instances are joined."""
     loners = bgp_config.groups(bgp_config.parse(CONFIG))["_"]["neighbors"]
