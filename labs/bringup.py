@@ -36,7 +36,14 @@ class Brought:
 
 
 def bring_up(
-    source: deploy.Source, runtime: str, *, say: Say, check: bool = True, within: float = 120, at: Store | None = None
+    source: deploy.Source,
+    runtime: str,
+    *,
+    say: Say,
+    allow_host: bool = False,
+    check: bool = True,
+    within: float = 120,
+    at: Store | None = None,
 ) -> Brought:
     """Deploy, converge, check.
 
@@ -45,7 +52,7 @@ def bring_up(
     """
     at = at or here()
     begun = time.monotonic()
-    record = deploy.up(source, runtime, say=say, at=at)
+    record = deploy.up(source, runtime, say=say, allow_host=allow_host, at=at)
     report = None
     with ExitStack() as undo:
         undo.callback(deploy.down, record.name, at=at)

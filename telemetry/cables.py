@@ -16,6 +16,7 @@ from topologies.model import Endpoint
 from topologies.runtime.door import Door
 
 ETHERTYPE = 0x88B5
+VETH = "veth"  # cables; a macvlan leads into the network of the machine, which is not ours to call into
 NEAREST_BRIDGE = bytes.fromhex("0180c200000e")
 AT_ONCE = 64  # sockets that are closed side by side
 TRIES = 3  # an impaired link may lose a frame
@@ -59,7 +60,7 @@ def _heard(seen: Mapping[str, Mapping[str, Endpoint]], end: Endpoint) -> bool:
 
 def _interfaces(door: Door) -> list[str]:
     with door.netlink() as kernel:
-        return [link.name for link in kernel.links() if link.peer and link.carrier and link.name != MANAGEMENT]
+        return [link.name for link in kernel.links() if link.kind == VETH and link.carrier and link.name != MANAGEMENT]
 
 
 def _call(sock: socket.socket, interface: str, run: bytes, number: int) -> None:

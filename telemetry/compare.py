@@ -35,7 +35,9 @@ def differences(plan: Plan, facts: Mapping[str, NodeFacts]) -> tuple[Difference,
 
 
 def daemon_differences(node: NodePlan, seen: NodeFacts) -> Iterator[Difference]:
-    """Daemons that were declared and do not answer."""
+    """A node whose processes are all stopped; daemons that were declared and do not answer."""
+    if seen.paused:
+        yield Difference(node.name, "node", What.NODE_PAUSED, "running", "paused")
     for daemon, why in seen.lacks:
         yield Difference(node.name, daemon, What.DAEMON_SILENT, "an answer", why)
 
@@ -114,7 +116,7 @@ def setting_differences(node: NodePlan, seen: NodeFacts) -> Iterator[Difference]
 
 def session_differences(node: NodePlan, seen: NodeFacts, owners: Mapping[str, str]) -> Iterator[Difference]:
     """Sessions that are missing, down, with a wrong peer or ASN, without a capability or BFD, or unplanned."""
-    if "bgpd" in dict(seen.lacks):
+    if seen.paused or "bgpd" in dict(seen.lacks):
         return
     planned = {session.neighbor: session for session in node.sessions}
     for neighbor, wanted in planned.items():

@@ -22,8 +22,10 @@ def lab_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> tuple[Differenc
 
 
 def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Nodes that do not run, and declared daemons that do not answer."""
+    """Nodes that do not run or are paused, and declared daemons that do not answer."""
     for node in lab.nodes:
+        if facts[node.name].paused:
+            yield Difference(node.name, "node", What.NODE_PAUSED, "running", "paused")
         for what, why in facts[node.name].lacks:
             if what == "node":
                 yield Difference(node.name, "node", What.NODE_DEAD, "running", why)
@@ -32,10 +34,10 @@ def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Diffe
 
 
 def cable_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU."""
-    bridges = {node.name for node in lab.nodes if node.kind == BRIDGE}
+    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU: those between networks of nodes."""
+    others = {node.name for node in lab.nodes if node.kind == BRIDGE or node.on_machine}
     for link in lab.links:
-        if not isinstance(link, Veth) or bridges & {link.a.node, link.b.node}:
+        if not isinstance(link, Veth) or others & {link.a.node, link.b.node}:
             continue
         for end, far in ((link.a, link.b), (link.b, link.a)):
             yield from _end_differences(end, far, facts[end.node])

@@ -1,24 +1,27 @@
 """Ask every node of a lab what it shows: the kernel by netlink and /proc/sys, FRR by its vty sockets.
 
-Nodes are asked side by side, because most of the time goes by while their daemons write JSON.
+Kernels are read while the daemons write their JSON, which takes the most time. A paused node's kernel still tells all
+that it knows; its daemons would not, and are not asked.
 """
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from telemetry import frr
 from telemetry.cables import see_cables
-from telemetry.model import BfdPeer, NodeFacts, Session
+from telemetry.daemons import Routing, asking
+from telemetry.model import NodeFacts
+from topologies import deploy
 from topologies.errors import Fault
-from topologies.lab import BRIDGE, LabNode
+from topologies.lab import BRIDGE, HOST, LabNode
 from topologies.model import Endpoint
 from topologies.runtime.door import Door, enter, open_door
-from topologies.runtime.model import LabRecord
+from topologies.runtime.model import LabRecord, Life
 from topologies.runtime.netlink import MAIN_TABLE, KernelRoute, Netlink
 from topologies.runtime.syscalls import inside_netns
 
-AT_ONCE = 8  # nodes asked side by side
+AT_ONCE = 8  # kernels read side by side
 SYSCTLS = (
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
@@ -31,16 +34,20 @@ SYSCTLS = (
 def collect(record: LabRecord, nodes: Collection[str] | None = None) -> dict[str, NodeFacts]:
     """The facts of these nodes (None: of all), in the lab's order; what cannot be asked is in their `lacks`.
 
-    Where cables lead is seen only between the nodes asked. Raises Mistake for a node that the lab does not have.
+    Where cables lead is seen only between the nodes asked. Raises Mistake for a node that the lab does not have, Fault
+    where its runtime cannot tell how the nodes stand.
     """
     enter(record)
     wanted = [node for node in record.lab.nodes if nodes is None or node.name in nodes]
+    lives = deploy.runtime_named(record.runtime).look(record)
+    paused = {node.name for node in wanted if node.kind != BRIDGE and lives[node.name] is Life.PAUSED}
     doors, dead = open_doors(record, [node.name for node in wanted])
-    bridges = {node.name for node in wanted if node.kind == BRIDGE}
-    cables = see_cables({name: door for name, door in doors.items() if name not in bridges})
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda node: _facts(node, doors.get(node.name), cables, dead), wanted)
-        return {facts.name: facts for facts in found}
+    others = {node.name for node in wanted if node.kind == BRIDGE or node.on_machine}
+    cables = see_cables({name: door for name, door in doors.items() if name not in others})
+    asked = [node for node in wanted if node.kind not in (BRIDGE, HOST) and node.name in doors.keys() - paused]
+    with asking(asked, doors) as routing, ThreadPoolExecutor(AT_ONCE) as pool:
+        kernels = pool.map(lambda node: _kernel(node, doors.get(node.name), cables, dead), wanted)
+        return {seen.name: _told(seen, routing(seen.name), paused=seen.name in paused) for seen in kernels}
 
 
 def open_doors(record: LabRecord, nodes: Collection[str]) -> tuple[dict[str, Door], dict[str, str]]:
@@ -54,14 +61,18 @@ def open_doors(record: LabRecord, nodes: Collection[str]) -> tuple[dict[str, Doo
     return doors, dead
 
 
-def _facts(
+def _kernel(
     node: LabNode, door: Door | None, cables: Mapping[str, Mapping[str, Endpoint]], dead: Mapping[str, str]
 ) -> NodeFacts:
+    """What a node's kernel tells."""
     if node.kind == BRIDGE:
         return _ports(node, door)
+    if node.kind == HOST:
+        return NodeFacts(node.name)
     if door is None:
         return NodeFacts(node.name, lacks=(("node", dead[node.name]),))
-    sessions, bfd, lacks = _routing(node, door)
+    if node.on_machine:  # whose addresses, routes and neighbours are not the lab's
+        return NodeFacts(node.name)
     with door.netlink() as kernel:
         links = {link.name: link for link in kernel.links()}
         names = {link.index: name for name, link in links.items()}
@@ -72,11 +83,14 @@ def _facts(
             routes=_routes(kernel, node),
             neighbours=tuple(kernel.neighbours()),
             sysctls=read_sysctls(door),
-            sessions=sessions,
-            bfd=bfd,
             cables=cables[node.name],
-            lacks=lacks,
         )
+
+
+def _told(seen: NodeFacts, routing: Routing, *, paused: bool) -> NodeFacts:
+    """The facts of a node with what its daemons told."""
+    lacks = (*seen.lacks, *routing.lacks)
+    return replace(seen, paused=paused, sessions=routing.sessions, bfd=routing.bfd, lacks=lacks)
 
 
 def _ports(node: LabNode, door: Door | None) -> NodeFacts:
@@ -101,25 +115,3 @@ def read_sysctls(door: Door) -> dict[str, str]:
     with inside_netns(door.netns):
         files = {key: Path("/proc/sys") / key.replace(".", "/") for key in SYSCTLS}
         return {key: file.read_text().strip() for key, file in files.items() if file.exists()}
-
-
-def _routing(node: LabNode, door: Door) -> tuple[dict[str, Session], tuple[BfdPeer, ...], tuple[tuple[str, str], ...]]:
-    """What the node's daemons show. A node that declares none is asked as well, but may stay silent."""
-    declared = {daemon.name for daemon in node.daemons}
-    sessions: dict[str, Session] = {}
-    bfd: tuple[BfdPeer, ...] = ()
-    lacks = []
-    for daemon in ("bgpd", "bfdd", "zebra"):
-        if declared and daemon not in declared:
-            continue
-        try:
-            if daemon == "bgpd":
-                sessions = frr.parse_neighbors(door.vty(daemon, "show bgp neighbors json"))
-            elif daemon == "bfdd":
-                bfd = frr.parse_bfd(door.vty(daemon, "show bfd peers json"))
-            else:
-                door.vty(daemon, "show version")
-        except Fault as error:
-            if declared:
-                lacks.append((daemon, str(error)))
-    return sessions, bfd, tuple(lacks)

@@ -51,9 +51,13 @@ class BfdPeer:
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """One node as it stands. `lacks` says what of it could not be asked: (daemon or "node", why)."""
+    """One node as it stands. `lacks` says what of it could not be asked: (daemon or "node", why).
+
+    Of a paused node the daemons are not asked: it has no sessions to show, and lacks nothing for that.
+    """
 
     name: str
+    paused: bool = False
     links: Mapping[str, KernelLink] = field(default_factory=dict)
     addresses: tuple[tuple[str, str], ...] = ()  # (interface, CIDR), global and link-local ones
     routes: tuple[KernelRoute, ...] = ()
@@ -74,6 +78,7 @@ class What(StrEnum):
     """The kinds of difference."""
 
     NODE_DEAD = "node-dead"
+    NODE_PAUSED = "node-paused"
     DAEMON_SILENT = "daemon-silent"
     LINK_MISSING = "link-missing"
     LINK_DOWN = "link-down"

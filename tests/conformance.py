@@ -18,6 +18,9 @@ from typing import ClassVar
 
 import pytest
 
+from telemetry import daemons
+from telemetry.check import Difference, check
+from telemetry.model import What
 from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.model import Role
@@ -238,6 +241,18 @@ class Conformance:
 
         assert lab.look()[SPINE] is Life.RUNNING
         assert "FRR" in lab.door(SPINE).vty("bgpd", "show version")
+        lab.converge()
+
+    def test_check_names_a_paused_node_without_waiting_for_its_daemons(self, lab: Running) -> None:
+        """The paused node is the one difference, and no daemon's time to answer was waited for."""
+        lab.act(SPINE, Action.PAUSE)
+        try:
+            report = check(lab.record, lab.plan, mesh=False)
+        finally:
+            lab.act(SPINE, Action.RESUME)
+
+        assert report.differences == (Difference(SPINE, "node", What.NODE_PAUSED, "running", "paused"),)
+        assert report.timings["facts"] < daemons.WITHIN
         lab.converge()
 
     def test_a_killed_node_is_gone_until_started(self, lab: Running) -> None:

@@ -1,13 +1,13 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
-A test in tests/RING needs what the ring of that name needs. CLOSLAB_PROMISES=netns,containerlab turns every skip for
-want of that ring into a failure, so that CI cannot pass by not running. A test marked `programs("sshd")` needs that
-program too, which is then part of the promise.
+A test in tests/RING needs what the ring of that name needs, root where it is marked `root_only(REASON)`, and programs
+where it is marked `programs(NAME, ...)`. CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a
+failure, so that CI cannot pass by not running.
 """
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,18 +30,22 @@ def promised() -> set[str]:
     return {name for name in os.environ.get("CLOSLAB_PROMISES", "").split(",") if name}
 
 
+def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
+    """What a test needs and does not have here: the ring that it is for, and why."""
+    ring = item.path.relative_to(TESTS).parts[0]
+    marked = item.get_closest_marker("root_only")
+    programs = [name for mark in item.iter_markers("programs") for name in mark.args]
+    for need in NEEDS.get(ring, ()):
+        if lack := LACKS[need]():
+            yield need, lack
+        if marked and os.geteuid() != 0:
+            yield need, f"only root {marked.args[0]}"
+        yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip or fail a test whose ring cannot run here."""
-    ring = item.path.relative_to(TESTS).parts[0]
-    needs = NEEDS.get(ring, ())
-    lacks = [(need, lack) for need in needs if (lack := LACKS[need]())]
-    lacks += [(ring, f"no program {name}") for name in wanted_programs(item) if not shutil.which(name, path=PATH)]
-    for need, lack in lacks:
+    for need, lack in lacks(item):
         if need in promised():
             pytest.fail(f"this machine promised the ring {need}, but: {lack}")
         pytest.skip(f"{need}: {lack}")
-
-
-def wanted_programs(item: pytest.Item) -> list[str]:
-    """The programs that a test is marked to need."""
-    return [name for mark in item.iter_markers("programs") for name in mark.args]

@@ -14,13 +14,13 @@ NAMED = ("/run/netns", "/var/tmp", "/run/frr", "/var/log/frr", "/etc/frr", "/etc
 
 
 class Closlab:
-    """The program with a state folder of its own."""
+    """The program with a state folder of its own; `under` is a program that starts it each time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, under: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.state = folder / "state"
         script = Path(sys.executable).with_name("closlab")
-        self.program = [str(script)] if script.exists() else [sys.executable, "-m", "labs.cli"]
+        self.program = [*under, *([str(script)] if script.exists() else [sys.executable, "-m", "labs.cli"])]
         self.env = {**os.environ, "CLOSLAB_STATE": str(self.state), "PYTHONPATH": str(ROOT)}
 
     def __call__(self, *argv: str, under: tuple[str, ...] = (), **env: str) -> "subprocess.CompletedProcess[str]":

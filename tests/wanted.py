@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Protocol
 
 from topologies.designs import Cables, leaf_spine
 from topologies.lab import Lab
@@ -17,7 +18,6 @@ from topologies.plan import Plan
 from topologies.planning import plan
 from topologies.render.assemble import lab as assembled
 from topologies.runtime import identity
-from topologies.runtime.door import Door
 from topologies.runtime.model import LabRecord, Status
 from topologies.runtime.netlink import Netlink
 from topologies.runtime.netns import Netns
@@ -30,6 +30,8 @@ POOLS = Pools(
     hosts4=IPv4Network("10.128.0.0/10"),
     hosts6=IPv6Network("fd00:3::/48"),
 )
+
+FRR_BASE = {"zebra", *(("mgmtd",) if Path("/usr/lib/frr/mgmtd").exists() else ())}  # FRR 9 and later have both
 
 
 def fabric(name: str, *, spines: int = 2, leaves: int = 4, hosts: int = 1) -> tuple[Lab, Plan]:
@@ -66,7 +68,14 @@ def record_of(lab: Lab) -> LabRecord:
     )
 
 
-def reaches(sender: Door, receiver: Door, address: str) -> bool:
+class Network(Protocol):
+    """Where sockets can be made: a node by its door, or another network."""
+
+    def socket(self, family: int, type: int) -> socket.socket:
+        """A socket of that network."""
+
+
+def reaches(sender: Network, receiver: Network, address: str) -> bool:
     """Whether a datagram sent by one node to an address of another arrives there, tried for two seconds."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with receiver.socket(family, socket.SOCK_DGRAM) as there, sender.socket(family, socket.SOCK_DGRAM) as here:

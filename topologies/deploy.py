@@ -16,6 +16,9 @@ from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.runtime import identity, store
 from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
+from topologies.seal import refuse_openings
+
+ALLOW_HOST = "CLOSLAB_ALLOW_HOST"
 
 if TYPE_CHECKING:
     from topologies.model import Fabric
@@ -116,14 +119,24 @@ def fabric_of(record: LabRecord) -> "Fabric | None":
     return replace(parse_fabric(record.fabric_text, record.lab.file), name=record.name)
 
 
-def up(source: Source, runtime_name: str, *, say: Say, at: store.Store | None = None) -> LabRecord:
+def allows_host(env: Mapping[str, str]) -> bool:
+    """Whether the environment lets labs reach into the machine."""
+    return env.get(ALLOW_HOST, "") not in ("", "0")
+
+
+def up(
+    source: Source, runtime_name: str, *, say: Say, allow_host: bool = False, at: store.Store | None = None
+) -> LabRecord:
     """Bring a lab up; its daemons are ready then, its routes need not be there yet.
 
-    Raises Mistake where the lab is already there or asks for what cannot be, Fault where it did not come up. Whatever
-    is raised, an interrupt too, nothing of the lab is left, unless the error says so.
+    Raises Mistake where the lab is already there, asks for what cannot be, or reaches into the machine without
+    `allow_host`; Fault where it did not come up. Whatever is raised, an interrupt too, nothing of the lab is left,
+    unless the error says so.
     """
     at = at or store.here()
     runtime = runtime_named(runtime_name)
+    if not allow_host:
+        refuse_openings(source.lab, runtime_name)
     name = source.lab.name
     with at.claim(name, "up"):
         _refuse_second(at, name)

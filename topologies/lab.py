@@ -12,6 +12,7 @@ from topologies.model import Role
 DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
 MANAGEMENT = "eth0"  # a node's interface in the management network: it leads out of the fabric
 BRIDGE = "bridge"  # the kind of a node that has ports, and no programs or files of its own
+HOST = "host"  # the kind of a node that is the machine itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class HostLink:
 
     end: End
     host_interface: str
+    host_mac: str = ""  # of the machine's end, as a node of kind host may say; "" lets the runtime choose
     mtu: int = DEFAULT_MTU
 
 
@@ -222,6 +224,16 @@ class LabNode:
     rules: tuple[Rule, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     daemons: tuple[Daemon, ...] = ()
+
+    @property
+    def has_processes(self) -> bool:
+        """Whether it has processes and files of its own: a bridge has ports only, a host is the machine itself."""
+        return self.kind not in (BRIDGE, HOST)
+
+    @property
+    def on_machine(self) -> bool:
+        """Whether its network is the machine's own."""
+        return self.kind == HOST or self.network_mode == "host"
 
 
 @dataclass(frozen=True, slots=True)

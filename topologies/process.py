@@ -13,7 +13,7 @@ from topologies.errors import Fault, Mistake
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a program left: its exit code and what it printed, as text."""
+    """What a program left: its exit code, 128 and the signal's number where one ended it, and what it printed."""
 
     argv: tuple[str, ...]
     code: int
@@ -54,19 +54,34 @@ def run(
         raise Mistake(f"no permission to start {error.filename}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise Fault(f"not finished after {timeout:g} s: {shlex.join(argv)}") from error
-    finished = Finished(tuple(argv), done.returncode, done.stdout, done.stderr)
+    finished = Finished(tuple(argv), _code(done.returncode), done.stdout, done.stderr)
     if check and finished.code:
         raise Fault(failure(finished))
     return finished
+
+
+def gather(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Finished:
+    """Run a program with this process's input to its end, however long that takes; Mistake where it is missing."""
+    try:
+        with _interrupts_left_to_it():
+            done = subprocess.run(list(argv), capture_output=True, text=True, errors="replace", env=env, check=False)
+    except FileNotFoundError as error:
+        raise Mistake(f"program not found: {error.filename}; `closlab doctor` says what installs it") from error
+    return Finished(tuple(argv), _code(done.returncode), done.stdout, done.stderr)
 
 
 def attach(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
     """Run a program with this terminal to its end; returns its exit code. Mistake where it is missing."""
     try:
         with _interrupts_left_to_it():
-            return subprocess.run(list(argv), env=env, check=False).returncode
+            return _code(subprocess.run(list(argv), env=env, check=False).returncode)
     except FileNotFoundError as error:
         raise Mistake(f"program not found: {error.filename}; `closlab doctor` says what installs it") from error
+
+
+def _code(returncode: int) -> int:
+    """An exit code as shells count them."""
+    return returncode if returncode >= 0 else 128 - returncode
 
 
 @contextmanager

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The executable `closlab-clab`."""
-    from labs.cli import guarded, heed_signals
+    from labs.cli import guarded, heed_signals, keep_streams
 
+    keep_streams()
     heed_signals()
     sys.exit(guarded(lambda: run(sys.argv[1:]), "closlab-clab"))
 

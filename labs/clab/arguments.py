@@ -65,6 +65,7 @@ def _deploying(commands: "Commands") -> None:
         sub.add_argument("-c", "--reconfigure", action="store_true", help="destroy it first, where it is there")
         sub.add_argument("-f", "--format", choices=("table", "json"), default="table")
         sub.add_argument("--skip-post-deploy", action="store_true", help=argparse.SUPPRESS)
+        sub.add_argument("--allow-host", action="store_true", help="let the lab reach into this machine")
     sub = _add(commands, "destroy", "destroy a lab", aliases=("des",))
     sub.add_argument("-a", "--all", action="store_true", help="all labs of this user")
     sub.add_argument("-c", "--cleanup", action="store_true", help="remove the lab's folder too")

@@ -1,6 +1,7 @@
 """`deploy`, `redeploy` and `destroy`, with the lab's folder beside its topology file."""
 
 import json
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -23,10 +24,11 @@ def deploy(asked: Namespace) -> int:
     source = deployment.load(topology(asked), runtime=RUNTIME, name=getattr(asked, "name", ""))
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
+    allowed = asked.allow_host or deployment.allows_host(os.environ)
     if asked.reconfigure:
         _destroy(source.lab.name, cleanup=True)
     with screen.progress() as say:
-        record = deployment.up(source, RUNTIME, say=say)
+        record = deployment.up(source, RUNTIME, say=say, allow_host=allowed)
     for warning in record.lab.warnings:
         if warning not in source.lab.warnings:
             screen.remark(f"warning: {warning}")

@@ -28,8 +28,17 @@ class Stopped(BaseException):
 
 def main() -> None:
     """The executable `closlab`."""
+    keep_streams()
     heed_signals()
     sys.exit(guarded(lambda: run(sys.argv[1:])))
+
+
+def keep_streams() -> None:
+    """What was closed of stdin, stdout and stderr becomes /dev/null: else the next file would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one's
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w"))
 
 
 def run(argv: Sequence[str]) -> int:

@@ -23,9 +23,11 @@ def choose(names: Sequence[str], wanted: str = "") -> str:
     return names[0]
 
 
-def chosen(wanted: str = "", at: Store | None = None) -> LabRecord:
-    """The record of the lab that is meant; this process joins it, where it is a rootless one."""
-    at = at or store.here()
+def chosen(wanted: str = "", also: str = "", at: Store | None = None) -> LabRecord:
+    """The record of the lab that is meant, named once or twice; this process joins it, where it is a rootless one."""
+    if wanted and also and wanted != also:
+        raise Mistake(f"two labs are named, {wanted} and --lab {also}: say which")
+    at, wanted = at or store.here(), wanted or also
     record = at.read(choose(at.names(), wanted))
     door.enter(record)
     return record

@@ -16,6 +16,23 @@ def complete_node(incomplete: str) -> list[str]:
     return sorted({node.name for lab in labs for node in lab.nodes if node.name.startswith(incomplete)})
 
 
+def complete_end(incomplete: str) -> list[str]:
+    """Ends of cables of all labs, as NODE:IF."""
+    from topologies.files.clab.check import ends
+    from topologies.runtime.store import Unreadable, here
+
+    labs = [entry.lab for entry in here().every() if not isinstance(entry, Unreadable)]
+    found = {f"{end.node}:{end.interface}" for lab in labs for link in lab.links for end in ends(link)}
+    return sorted(end for end in found if end.startswith(incomplete))
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Names of the ways to draw."""
+    from labs.pictures import FORMATS
+
+    return [name for name in FORMATS if name.startswith(incomplete)]
+
+
 def complete_runtime(incomplete: str) -> list[str]:
     """Names of runtimes."""
     from topologies.deploy import RUNTIMES

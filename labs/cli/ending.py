@@ -15,6 +15,7 @@ from topologies import deploy
 from topologies.model import TIERS
 from topologies.runtime import store
 from topologies.runtime.model import LabRecord
+from topologies.seal import openings
 
 if TYPE_CHECKING:
     from telemetry.check import CheckReport
@@ -39,6 +40,8 @@ def show_ending(done: Brought, *, as_json: bool) -> None:
         screen.document({"lab": lab, "seconds": round(done.seconds, 3), "check": check_report(done.report)})
         return
     rows = [("lab", f"{record.name} on {record.runtime}"), ("nodes", nodes_by_role(record))]
+    if opened := openings(record.lab, record.runtime):
+        rows.append(("open", f"to the machine: {'; '.join(opened)}"))
     rows += [("phases", phases(record)), *proofs(done.report)]
     width = max(len(name) for name, _ in rows)
     screen.result("")
@@ -79,7 +82,7 @@ def called(program: str, on_path: str | None) -> str:
 
 def ways_in(record: LabRecord, program: str = "closlab", *, several: bool = False) -> list[str]:
     """The commands that a user wants next, with names of this lab; `several`: there are other labs, so it is named."""
-    nodes = [node for node in record.lab.nodes if node.kind != "bridge"]
+    nodes = [node for node in record.lab.nodes if node.has_processes]
     if not nodes:
         return []
     lab = f" --lab {record.name}" if several else ""

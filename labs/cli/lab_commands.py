@@ -3,13 +3,14 @@
 What they work with is imported when they run, so that `--help` is quick.
 """
 
+import os
 from typing import Annotated
 
 import typer
 
 from labs.cli import screen
 from labs.cli.completing import complete_lab
-from labs.cli.options import AsJson, LabName, OneLab, RuntimeName, TopologyFile
+from labs.cli.options import AsJson, LabName, OneLab, RuntimeName, TopologyFile, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FAULT, EXIT_FINE, ClosError
 
 
@@ -19,7 +20,12 @@ def up(
     runtime: RuntimeName = "netns",
     name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as its file says.")] = "",
     check: Annotated[bool, typer.Option("--check/--no-check", help="Wait for convergence and check it.")] = True,
-    within: Annotated[float, typer.Option(metavar="SECONDS", help="How long convergence may take.")] = 120,
+    within: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="How long convergence may take.")
+    ] = 120,
+    allow_host: Annotated[
+        bool, typer.Option("--allow-host", help="Let the lab reach into this machine (CLOSLAB_ALLOW_HOST=1).")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Bring a lab up; done when it has converged and was checked."""
@@ -28,10 +34,11 @@ def up(
     from topologies import deploy
 
     source = deploy.load(file, runtime=runtime, name=name)
+    allowed = allow_host or deploy.allows_host(os.environ)
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
     with screen.progress() as say:
-        done = bring_up(source, runtime, check=check, within=within, say=say)
+        done = bring_up(source, runtime, say=say, allow_host=allowed, check=check, within=within)
     for warning in done.record.lab.warnings:
         if warning not in source.lab.warnings:
             screen.remark(f"warning: {warning}")
@@ -73,7 +80,7 @@ def _down_all() -> int:
         try:
             deploy.down(name, at=at)
             screen.remark(f"lab {name} is down")
-        except ClosError as error:
+        except (ClosError, OSError) as error:
             screen.remark(f"lab {name}: {error}")
             code = EXIT_FAULT
     return code
@@ -102,7 +109,7 @@ def show(
     from labs.cli.chosen import chosen
     from labs.cli.listing import headline, node_table, whole
 
-    record = chosen(name or lab)
+    record = chosen(name, lab)
     report = whole(record)
     if as_json:
         screen.document(report)

@@ -36,7 +36,7 @@ def rows(fine: list[Report], broken: list[Report]) -> list[list[str]]:
     return [
         [
             str(lab["name"]),
-            str(lab["status"]),
+            f"{lab['status']}, open" if lab["open"] else str(lab["status"]),
             f"{lab['running']}/{lab['nodes']}",
             str(lab["links"]),
             str(lab["runtime"]),
@@ -59,10 +59,11 @@ def whole(record: LabRecord) -> dict[str, Any]:
 
 
 def headline(report: dict[str, Any]) -> str:
-    """A lab in one line."""
+    """A lab in one line, and in another what it reaches of the machine, if anything."""
     lab = report["lab"]
     sizes = f"{counted(lab['nodes'], 'node')}, {counted(lab['links'], 'link')}"
-    return f"{lab['name']}: {lab['status']} on {lab['runtime']}, {sizes}, from {near(lab['file']) or 'no file'}"
+    opened = f"\nopen to the machine: {'; '.join(lab['open'])}" if lab["open"] else ""
+    return f"{lab['name']}: {lab['status']} on {lab['runtime']}, {sizes}, from {near(lab['file']) or 'no file'}{opened}"
 
 
 def node_table(report: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

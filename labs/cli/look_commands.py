@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from labs.cli import screen
-from labs.cli.completing import complete_lab
-from labs.cli.options import AsJson, LabName, OneLab, TopologyFile
+from labs.cli.completing import complete_format, complete_lab
+from labs.cli.options import AsJson, LabName, OneLab, TopologyFile, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
 
@@ -20,7 +20,10 @@ def check(
     name: OneLab = "",
     mesh: Annotated[bool, typer.Option("--mesh/--no-mesh", help="Send probes between all loopbacks and hosts.")] = True,
     within: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long it may take until nothing differs, as after a change.")
+        float,
+        typer.Option(
+            metavar="SECONDS", parser=seconds, help="How long it may take until nothing differs, as after a change."
+        ),
     ] = 0,
     lab: LabName = "",
     as_json: AsJson = False,
@@ -31,7 +34,7 @@ def check(
     from labs.cli.ending import show_check
     from topologies import deploy
 
-    record = chosen(name or lab)
+    record = chosen(name, lab)
     plan = deploy.plan_of(record)
     if within > 0:
         settle(record, plan, within)
@@ -67,7 +70,10 @@ def graph(
     what: Annotated[
         str, typer.Argument(metavar="[FILE|NAME]", help="A file, or a lab.", autocompletion=complete_lab)
     ] = "",
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="svg, mermaid or dot.")] = "svg",
+    form: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="svg, mermaid or dot.", autocompletion=complete_format),
+    ] = "svg",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Instead of stdout.")] = None,
     lab: LabName = "",
 ) -> int:
@@ -80,12 +86,15 @@ def graph(
     if what and what not in store.here().names():
         drawn = picture(deploy.load(Path(what)).lab, form)
     else:
-        record = chosen(what or lab)
+        record = chosen(what, lab)
         drawn = picture(record.lab, form, running(record))
     if out is None:
         screen.result(drawn.rstrip("\n"))
-    else:
+        return EXIT_FINE
+    try:
         out.write_text(drawn)
+    except OSError as error:
+        raise Mistake(f"cannot write {out}: {error.strerror}") from error
     return EXIT_FINE
 
 

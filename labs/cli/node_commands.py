@@ -38,7 +38,7 @@ def exec_(
     door = door_of(node, lab)
     if not as_json:
         return door.attach(command)
-    done = door.run(command, check=False)
+    done = door.gather(command)
     answer = {"node": node, "argv": command, "code": done.code, "stdout": done.stdout, "stderr": done.stderr}
     screen.document(answer)
     return done.code
@@ -63,7 +63,7 @@ def logs(
     node: NodeName,
     daemon: Annotated[str, typer.Argument(metavar="[DAEMON]", help="One daemon's only, such as bgpd.")] = "",
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come in.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", help="How many of the last lines of each log.")] = 100,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many of the last lines of each log.")] = 100,
     lab: LabName = "",
 ) -> int:
     """Show what a node's daemons logged."""
@@ -71,8 +71,9 @@ def logs(
     files = door.run(["sh", "-c", LOGS.format("*")]).stdout.split()
     wanted = [file for file in files if daemon in ("", Path(file).stem)]
     if not wanted:
-        names = ", ".join(sorted({Path(file).stem for file in files})) or "none"
-        raise Mistake(f"{node}: no log{f' of {daemon!r}' if daemon else ''}; there are logs of {names}")
+        names = ", ".join(sorted({Path(file).stem for file in files}))
+        there = f"there are logs of {names}" if names else "nothing logs there"
+        raise Mistake(f"{node}: no log{f' of {daemon!r}' if daemon else ''}; {there}")
     return door.attach(["tail", f"--lines={lines}", *(["-F"] if follow else []), *wanted])
 
 

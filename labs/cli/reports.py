@@ -7,6 +7,7 @@ from topologies.lab import LabLink, LabNode, Veth
 from topologies.runtime.model import LabRecord, Life, NodeRecord, Status
 from topologies.runtime.store import Unreadable
 from topologies.runtime.wire import TAGS
+from topologies.seal import openings
 
 Report = dict[str, object]
 
@@ -22,6 +23,7 @@ def lab_report(record: LabRecord, status: Status, lives: Mapping[str, Life]) -> 
         "links": len(record.lab.links),
         "created": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="seconds"),
         "file": record.lab.file,
+        "open": list(openings(record.lab, record.runtime)),
         "planned": bool(record.fabric_text),
         "uid": record.uid,
         "version": record.version,

@@ -3,7 +3,6 @@
 Each lack is made in a namespace of its own (a mount over a folder) or in the limits of the program.
 """
 
-import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from program import SMALL, Closlab
 
 NOBODY = "65534"
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount over the machine's folders")
+root_only = pytest.mark.root_only("may mount over the machine's folders, or give up its powers")
 
 
 def within(script: str, *words: object) -> tuple[str, ...]:
@@ -84,6 +83,18 @@ def test_somebody_elses_labs_are_out_of_reach(closlab: Closlab, tmp_path: Path) 
     assert [each.returncode for each in done] == [2, 2, 2, 2], [each.stderr for each in done]
     assert not [each.stderr for each in done if "CLOSLAB_STATE names another one" not in each.stderr]
     assert closlab("exec", "leaf1", "true").returncode == 0
+
+
+@root_only
+def test_names_of_networks_that_others_add_meanwhile_are_no_hindrance(closlab: Closlab) -> None:
+    """`ip netns add` makes a mount of the folder that the lab made: it stays, and the lab goes all the same."""
+    fresh = within("mount -t tmpfs tmpfs /run")
+    script = f'"$@" && ip netns add theirs && ip netns del theirs && "$1" down {SMALL} && test -d /run/netns'
+
+    done = closlab("up", "small.yml", "--no-check", under=(*fresh, "sh", "-c", script, "sh"))
+
+    assert done.returncode == 0, done.stderr
+    assert closlab.traces(SMALL) == ""
 
 
 def test_a_setting_that_the_kernel_lacks_is_a_warning_and_one_it_refuses_a_mistake(closlab: Closlab) -> None:

@@ -2,6 +2,7 @@
 
 from conformance import Conformance
 
+from topologies import process
 from topologies.runtime.containerlab import engine
 from topologies.runtime.model import LabRecord
 
@@ -12,7 +13,9 @@ class TestContainerlab(Conformance):
     runtime = "containerlab"
 
     def left_behind(self, record: LabRecord) -> str:
-        """Containers, and the network with its bridge."""
+        """Containers, the network with its bridge, and the firewall table."""
         left = [each.name for each in engine.containers(record.name)]
         network = engine.network_name(record.id)
-        return ", ".join([*left, network] if engine.network_exists(network) else left)
+        left += [network] if engine.network_exists(network) else []
+        tables = process.run(["nft", "list", "tables"]).stdout.splitlines()
+        return ", ".join([*left, *(each for each in tables if record.id in each)])

@@ -37,7 +37,7 @@ def test_a_default_route_by_hand_leads_nowhere(sealed: LabRecord, node: str) -> 
         ear.settimeout(1)
         for address, outside in zip((here.mgmt_ipv4, here.mgmt_ipv6), OUTSIDE, strict=True):
             send(door, address, outside, mark)
-        door.run(["getent", "hosts", f"{mark}.example.org"], check=False)
+        door.run(["timeout", "1", "getent", "hosts", f"{mark}.example.org"], check=False)
         seen = heard(ear, mark)
 
     assert seen  # on the engine's own bridge: the ear hears

@@ -9,18 +9,23 @@ r"""Check finds what is broken in a running fabric, names it, and finds nothing 
 Each fault is injected into real daemons or kernels, not into facts.
 """
 
+import os
+import re
+import signal
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from telemetry import daemons
 from telemetry.check import CheckReport, Difference, check, check_without_plan
 from telemetry.converge import converge
 from telemetry.model import What
 from topologies import deploy
 from topologies.errors import Fault
 from topologies.lab import LabLink, Veth
+from topologies.model import Endpoint, Role
 from topologies.plan import NodePlan, Plan, PlannedSession
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
@@ -103,12 +108,12 @@ def running(fabric: str, name: str) -> Generator[Live, None, None]:
 
 @pytest.fixture(scope="module")
 def numbered() -> Iterator[Live]:
-    yield from running("numbered-2x4", "check-numbered")
+    yield from running("numbered-2x4", f"check-numbered-{os.getpid()}")
 
 
 @pytest.fixture(scope="module")
 def unnumbered() -> Iterator[Live]:
-    yield from running("small", "check-unnumbered")
+    yield from running("small", f"check-unnumbered-{os.getpid()}")
 
 
 @pytest.fixture(params=["numbered", "unnumbered"])
@@ -148,6 +153,29 @@ def test_without_a_plan_a_healthy_fabric_is_fine_and_a_broken_one_is_not(unnumbe
     unnumbered.heals()
 
 
+def test_daemons_that_hang_cost_one_timeout_together(unnumbered: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three stopped daemons on two nodes are named, each by its own silence; the check waited once for all of them."""
+    monkeypatch.setattr(daemons, "WITHIN", 2)  # less than the peers' hold time: their sessions stay
+    hung = (("leaf1", "bgpd"), ("leaf1", "zebra"), ("spine1", "bgpd"))
+    pids = [each.pid for node, name in hung for each in unnumbered.door(node).processes() if each.name == name]
+
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    report = unnumbered.check()
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+    assert len(pids) == len(hung)
+    assert [(each.node, each.subject, each.what, each.expected) for each in report.differences] == [
+        ("spine1", "bgpd", What.DAEMON_SILENT, "an answer"),
+        ("leaf1", "bgpd", What.DAEMON_SILENT, "an answer"),
+        ("leaf1", "zebra", What.DAEMON_SILENT, "an answer"),
+    ]
+    assert all("did not answer 'enable' in time" in each.found for each in report.differences)
+    assert daemons.WITHIN <= report.timings["facts"] < 2 * daemons.WITHIN
+    unnumbered.heals()
+
+
 def test_a_session_that_is_down_is_found_on_both_sides(fabric: Live) -> None:
     """A neighbour shut down on a spine: the spine says by whom, the leaf that its session is not Established."""
     there, back = fabric.session("spine1", "leaf1"), fabric.session("leaf1", "spine1")
@@ -157,10 +185,10 @@ def test_a_session_that_is_down_is_found_on_both_sides(fabric: Live) -> None:
     on_leaf = fabric.finds(What.SESSION_DOWN, "leaf1")
     fabric.bgp("spine1", f"no neighbor {there.neighbor} shutdown")
 
-    assert on_spine.subject == f"session {there.neighbor} to leaf1"
-    assert "shut down by configuration" in on_spine.found
-    assert on_leaf.subject == f"session {back.neighbor} to spine1"
-    assert on_leaf.expected == "Established"
+    assert (on_spine.subject, on_spine.expected) == (f"session {there.neighbor} to leaf1", "Established")
+    assert on_spine.found == "Idle (shut down by configuration)"
+    assert (on_leaf.subject, on_leaf.expected) == (f"session {back.neighbor} to spine1", "Established")
+    assert on_leaf.found.endswith("(last reset: Cease/Administrative Shutdown)")
     fabric.heals()
 
 
@@ -188,6 +216,7 @@ def test_a_missing_route_is_found_on_every_node_that_lacks_it(fabric: Live) -> N
 
     assert on_leaf.subject == on_spine.subject == f"route {prefix}"
     assert (on_leaf.expected, on_leaf.found) == ("over eth1, eth2 (2)", "no route")
+    assert (on_spine.expected, on_spine.found) == ("over eth3 (1)", "no route")
     fabric.heals()
 
 
@@ -220,8 +249,9 @@ def test_a_black_hole_behind_a_living_session_is_found_and_localised(fabric: Liv
     assert {each.what for each in found} == {What.LOST}
     assert {each.node for each in found} == {"leaf1", "leaf1-host1"}
     loopbacks = next(each for each in found if each.node == "leaf1")
-    assert f"to {target.partition('/')[0]} (leaf3)" in loopbacks.subject
-    assert "spine2 has no way on" in loopbacks.found
+    assert loopbacks.subject == f"{fabric.loopback('leaf1')} to {target} (leaf3)".replace("/32", "")
+    assert loopbacks.expected == "9 of 9 flows, and a packet of 9500 bytes"
+    assert "of 9 flows lost; spine2 has no way on" in loopbacks.found
     fabric.heals()
 
 
@@ -233,7 +263,7 @@ def test_a_black_holed_route_is_found_in_the_table_and_by_probes(numbered: Live)
     found = numbered.check(mesh=True).differences
     numbered.ip("spine1", "route", "del", "blackhole", target, "metric", "1")
 
-    assert ("spine1", f"route {target}", "blackhole") in {(each.node, each.subject, each.found) for each in found}
+    assert Difference("spine1", f"route {target}", What.ROUTE_BLACKHOLE, "over eth2 (1)", "blackhole") in found
     assert any(each.what == What.LOST and "spine1" in each.found for each in found)
     numbered.heals()
 
@@ -270,7 +300,10 @@ def test_an_mtu_mismatch_is_found_on_the_link_and_by_a_full_size_probe(fabric: L
         "9500",
         "1500",
     )
-    assert any(each.what == What.LOST and each.found.startswith("the full-size packet lost") for each in found)
+    lost = [each for each in found if each.what == What.LOST and each.node == "spine1" and "(leaf2)" in each.subject]
+    assert len(lost) == 2  # IPv4 and IPv6
+    assert {each.expected for each in lost} == {"9 of 9 flows, and a packet of 9500 bytes"}
+    assert all(each.found.startswith("the full-size packet lost, all small ones came") for each in lost)
     fabric.heals()
 
 
@@ -281,7 +314,8 @@ def test_equal_hash_seeds_are_found(fabric: Live) -> None:
     found = fabric.finds(What.POLARISED, "leaf1")
     fabric.sysctl("spine1", SEED, plan["spine1"].hash_seed)
 
-    assert f"{plan['leaf1'].hash_seed}, the same as on spine1" in found.found
+    assert (found.subject, found.expected) == (SEED, f"a seed of its own ({plan['leaf1'].hash_seed})")
+    assert found.found == f"{plan['leaf1'].hash_seed}, the same as on spine1"
     fabric.heals()
 
 
@@ -317,14 +351,20 @@ def crossed(links: tuple[LabLink, ...]) -> tuple[LabLink, ...]:
 @pytest.fixture(scope="module")
 def miswired() -> Iterator[Live]:
     """The unnumbered fabric with the first two cables of leaf1 crossed; it never converges."""
-    source = deploy.load(FABRICS / "small.yml", name="check-miswired")
+    source = deploy.load(FABRICS / "small.yml", name=f"check-miswired-{os.getpid()}")
     assert source.plan is not None
     lab = replace(source.lab, links=crossed(source.lab.links))
     record = deploy.up(replace(source, lab=lab), "netns", say=quiet)
     try:
         yield Live(record, source.plan)
     finally:
-        deploy.down("check-miswired")
+        deploy.down(f"check-miswired-{os.getpid()}")
+
+
+def cable(node: str, interface: str, planned: Endpoint, seen: Endpoint) -> Difference:
+    """A cable that leads elsewhere than planned."""
+    expected, found = (f"{interface} leads to {far}" for far in (planned, seen))
+    return Difference(node, f"link {interface}", What.CABLE, expected, found)
 
 
 def test_a_swapped_cable_is_found_with_both_far_ends(miswired: Live) -> None:
@@ -333,10 +373,12 @@ def test_a_swapped_cable_is_found_with_both_far_ends(miswired: Live) -> None:
 
     found = miswired.check().differences
 
-    cables = {(each.node, each.expected): each.found for each in found if each.what == What.CABLE}
-    assert cables["leaf1", f"eth1 leads to {planned['eth1']}"] == f"eth1 leads to {planned['eth2']}"
-    assert cables["leaf1", f"eth2 leads to {planned['eth2']}"] == f"eth2 leads to {planned['eth1']}"
-    assert len(cables) == 4
+    assert [each for each in found if each.what == What.CABLE] == [
+        cable("spine1", "eth1", Endpoint("leaf1", "eth1"), Endpoint("leaf1", "eth2")),
+        cable("spine2", "eth1", Endpoint("leaf1", "eth2"), Endpoint("leaf1", "eth1")),
+        cable("leaf1", "eth1", planned["eth1"], planned["eth2"]),
+        cable("leaf1", "eth2", planned["eth2"], planned["eth1"]),
+    ]
 
 
 def test_a_link_that_is_down_is_found_at_both_ends(miswired: Live) -> None:
@@ -352,7 +394,7 @@ def test_a_link_that_is_down_is_found_at_both_ends(miswired: Live) -> None:
 
 def test_a_polarised_fabric_leaves_ways_empty() -> None:
     """Three tiers with one seed everywhere: spines repeat the leaves' choice, and half their ways carry nothing."""
-    lab = running("three-tier", "check-three-tier")
+    lab = running("three-tier", f"check-three-tier-{os.getpid()}")
     live = next(lab)
     try:
         before = live.check(mesh=True).differences
@@ -363,7 +405,14 @@ def test_a_polarised_fabric_leaves_ways_empty() -> None:
         lab.close()
 
     assert [str(each) for each in before] == []
-    assert any(each.what == What.POLARISED for each in found)
+    alike = [each for each in found if each.what == What.POLARISED]
+    switches = [node for node in live.plan.nodes.values() if node.role is not Role.HOST]
+    assert [(each.node, each.expected) for each in alike] == [
+        (node.name, f"a seed of its own ({node.hash_seed})") for node in switches[1:]
+    ]
+    assert {each.found for each in alike} == {f"7, the same as on {switches[0].name}"}
     uneven = [each for each in found if each.what == What.UNEVEN]
     assert uneven
     assert all("-spine" in each.node for each in uneven)
+    assert all(each.expected.startswith("flows over each of ") for each in uneven)
+    assert all(re.fullmatch(r"none of \d+ flows over eth\d+(, eth\d+)*", each.found) for each in uneven)

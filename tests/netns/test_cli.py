@@ -8,6 +8,7 @@
 """
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ from program import ROOT, Closlab
 
 from topologies.waiting import until
 
-SMALL = "name: tcli\ndesign: leaf-spine\nspines: 1\nleaves: 2\nhosts_per_leaf: 1\n"
-LARGE = "name: tcli-large\ndesign: leaf-spine\nspines: 4\nleaves: 16\n"
+NAME = f"tcli{os.getpid()}"  # so that two runs do not meet on one machine
+SMALL = f"name: {NAME}\ndesign: leaf-spine\nspines: 1\nleaves: 2\nhosts_per_leaf: 1\n"
+LARGE = f"name: {NAME}-large\ndesign: leaf-spine\nspines: 4\nleaves: 16\n"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_ls_and_show_tell_what_runs(closlab: Closlab) -> None:
     (lab,) = closlab.answer("ls")["labs"]
     nodes = {node["name"]: node for node in closlab.answer("show")["nodes"]}
 
-    assert (lab["name"], lab["status"], lab["running"]) == ("tcli", "running", 5)
+    assert (lab["name"], lab["status"], lab["running"]) == (NAME, "running", 5)
     assert {node["state"] for node in nodes.values()} == {"running"}
     assert nodes["leaf1"]["asn"] > 4_200_000_000 - 1
     assert Path(f"/proc/{nodes['leaf1']['pid']}/ns/net").exists()
@@ -76,7 +78,9 @@ def test_exec_runs_in_the_node_and_passes_its_exit_code_on(closlab: Closlab) -> 
     plain = closlab("exec", "leaf1", "hostname")
     failing = closlab("exec", "leaf1", "--", "sh", "-c", "echo no >&2; exit 7")
     told = json.loads(closlab("exec", "--json", "leaf1", "--", "ip", "-br", "link", "show", "lo").stdout)
+    fed = closlab("exec", "--json", "leaf1", "--", "cat", under=("sh", "-c", 'echo fed | "$@"', "sh"))
 
+    assert json.loads(fed.stdout)["stdout"] == "fed\n"
     assert plain.stdout == "leaf1\n"
     assert (failing.returncode, failing.stderr) == (7, "no\n")
     assert told["code"] == 0
@@ -163,8 +167,8 @@ def test_a_containerlab_file_with_its_own_configurations_runs_as_it_stands(closl
     """It has no plan; up ends when every session that its files configure is Established."""
     file = ROOT / "topologies" / "fabrics" / "clos-2x4.clab.yml"
 
-    answer = closlab.answer("up", str(file), "--name", "tcli-clos")
-    down = closlab("down", "tcli-clos")
+    answer = closlab.answer("up", str(file), "--name", f"{NAME}-clos")
+    down = closlab("down", f"{NAME}-clos")
 
     assert answer["lab"]["planned"] is False
     assert answer["check"]["differences"] == []
@@ -175,7 +179,7 @@ def test_a_containerlab_file_with_its_own_configurations_runs_as_it_stands(closl
 def test_an_interrupted_up_leaves_nothing(closlab: Closlab) -> None:
     """Ctrl-C as soon as the record is on disk: exit code 130, no record, no process of the lab."""
     process = closlab.start("up", "large.yml")
-    record = closlab.folder / "state" / "tcli-large" / "record.json"
+    record = closlab.folder / "state" / f"{NAME}-large" / "record.json"
     until("the record is there", lambda: "" if record.exists() else "no record", within=30)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -183,7 +187,7 @@ def test_an_interrupted_up_leaves_nothing(closlab: Closlab) -> None:
     assert process.returncode == 130, said
     assert not record.parent.exists()
     assert "closlab: stopped" in said
-    assert [lab["name"] for lab in closlab.answer("ls")["labs"]] == ["tcli"]
+    assert [lab["name"] for lab in closlab.answer("ls")["labs"]] == [NAME]
 
 
 def test_down_leaves_nothing_and_can_be_said_twice(closlab: Closlab) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+NAME = f"tfront{os.getpid()}"  # so that two runs do not meet on one machine
 TOPOLOGY = """\
-name: tfront
+name: NAME
 topology:
   defaults: {kind: linux, image: frrouting/frr}
   nodes:
@@ -54,35 +55,35 @@ class Front:
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """The front, with the lab deployed."""
     folder = tmp_path_factory.mktemp("front")
-    (folder / "tfront.clab.yml").write_text(TOPOLOGY)
+    (folder / f"{NAME}.clab.yml").write_text(TOPOLOGY.replace("NAME", NAME))
     program = Front(folder)
     try:
         done = program("deploy --reconfigure")
         assert done.returncode == 0, done.stderr
         yield program
     finally:
-        program("destroy --name tfront --cleanup")
+        program(f"destroy --name {NAME} --cleanup")
 
 
 def test_inspect_tells_addresses_states_and_interfaces(front: Front) -> None:
     """N/A where a node has no management network."""
-    nodes = {row["name"]: row for row in front.answer("inspect -t tfront.clab.yml -f json")["tfront"]}
-    (found,) = front.answer("inspect interfaces -n clab-tfront-n2 -f json")
+    nodes = {row["name"]: row for row in front.answer(f"inspect -t {NAME}.clab.yml -f json")[f"{NAME}"]}
+    (found,) = front.answer(f"inspect interfaces -n clab-{NAME}-n2 -f json")
 
     assert {row["state"] for row in nodes.values()} == {"running"}
-    assert nodes["clab-tfront-n1"]["ipv4_address"] == "N/A"
-    assert nodes["clab-tfront-n3"]["ipv4_address"].endswith("/24")
+    assert nodes[f"clab-{NAME}-n1"]["ipv4_address"] == "N/A"
+    assert nodes[f"clab-{NAME}-n3"]["ipv4_address"].endswith("/24")
     assert {"lo", "eth1", "eth2"} == {link["name"] for link in found["interfaces"]}
 
 
 def test_exec_answers_by_node_and_command(front: Front) -> None:
     """Filtered by label; JSON output stays JSON; codes are told, not raised."""
     answer = front.answer(
-        "exec -t tfront.clab.yml --label side=left -f json", "--cmd", "ip -j link show lo", "--cmd", "sh -c 'exit 3'"
+        f"exec -t {NAME}.clab.yml --label side=left -f json", "--cmd", "ip -j link show lo", "--cmd", "sh -c 'exit 3'"
     )
 
-    (first, second) = answer["clab-tfront-n1"]
-    assert list(answer) == ["clab-tfront-n1"]
+    (first, second) = answer[f"clab-{NAME}-n1"]
+    assert list(answer) == [f"clab-{NAME}-n1"]
     assert first["stdout"][0]["ifname"] == "lo"
     assert second["return-code"] == 3
 
@@ -91,19 +92,19 @@ def test_netem_sets_shows_and_resets_and_keeps_the_links_own_rate(front: Front) 
     """A rate works on every kernel; 50 Mbit/s is there before and after."""
 
     def rates() -> dict[str, int]:
-        shown = front.answer("tools netem show -n clab-tfront-n2 -f json")["clab-tfront-n2"]
+        shown = front.answer(f"tools netem show -n clab-{NAME}-n2 -f json")[f"clab-{NAME}-n2"]
         return {row["interface"]: row["rate"] for row in shown}
 
     before = rates()
     changed = (
-        front("tools netem set -n clab-tfront-n2 -i eth1 --rate 1000"),
+        front(f"tools netem set -n clab-{NAME}-n2 -i eth1 --rate 1000"),
         front("tools netem set -n n2 -i eth2 --rate 2000"),
     )
     during = rates()
-    reset = [front(f"tools netem reset -n clab-tfront-n2 -i {interface}") for interface in ("eth1", "eth2")]
+    reset = [front(f"tools netem reset -n clab-{NAME}-n2 -i {interface}") for interface in ("eth1", "eth2")]
 
     assert [done.returncode for done in (*changed, *reset)] == [0, 0, 0, 0], changed[0].stderr
-    assert reset[0].stdout == 'Reset impairments on node "clab-tfront-n2", interface "eth1"\n'
+    assert reset[0].stdout == f'Reset impairments on node "clab-{NAME}-n2", interface "eth1"\n'
     assert before == {"eth1": 0, "eth2": 50_000}
     assert during == {"eth1": 1000, "eth2": 2000}
     assert rates() == before
@@ -111,10 +112,10 @@ def test_netem_sets_shows_and_resets_and_keeps_the_links_own_rate(front: Front) 
 
 def test_a_loss_is_set_or_refused_by_name(front: Front) -> None:
     """Never silently left out."""
-    done = front("tools netem set -n clab-tfront-n1 -i eth1 --loss 10")
+    done = front(f"tools netem set -n clab-{NAME}-n1 -i eth1 --loss 10")
 
     if done.returncode == 0:
-        shown = front.answer("tools netem show -n clab-tfront-n1 -f json")["clab-tfront-n1"]
+        shown = front.answer(f"tools netem show -n clab-{NAME}-n1 -f json")[f"clab-{NAME}-n1"]
         assert [row["packet_loss"] for row in shown if row["interface"] == "eth1"] == [10]
     else:
         assert done.returncode == 2
@@ -123,10 +124,10 @@ def test_a_loss_is_set_or_refused_by_name(front: Front) -> None:
 
 def test_destroy_cleanup_leaves_the_topology_file_only(front: Front) -> None:
     """The last test of this module."""
-    assert (front.folder / "clab-tfront" / "topology-data.json").exists()
+    assert (front.folder / f"clab-{NAME}" / "topology-data.json").exists()
 
-    done = front("destroy -t tfront.clab.yml --cleanup")
+    done = front(f"destroy -t {NAME}.clab.yml --cleanup")
 
     assert done.returncode == 0
-    assert {path.name for path in front.folder.iterdir()} == {"tfront.clab.yml", "state"}
+    assert {path.name for path in front.folder.iterdir()} == {f"{NAME}.clab.yml", "state"}
     assert front.answer("inspect --all -f json") == {}

@@ -35,6 +35,8 @@ from topologies.waiting import until
 FABRICS = Path(__file__).parents[2] / "topologies" / "fabrics"
 PORT = 2222
 LLDP = b"configure lldp portidsubtype ifname\nconfigure lldp tx-interval 1\n"
+sshd = pytest.mark.programs("sshd")
+root_only = pytest.mark.root_only("has in a lab the users that sshd separates its powers between")
 EMPTY = {"get_mac_address_table", "get_vlans"}  # of a router without bridges
 LACKING = {  # see tests/unit/napalm_frr/test_getters.py
     "get_firewall_policies",
@@ -297,8 +299,6 @@ class Login:
 @pytest.fixture(scope="module")
 def login(unnumbered: Live, tmp_path_factory: pytest.TempPathFactory) -> Login:
     """An SSH server on spine1 with keys of its own, that ends with the lab; leaf1 goes there."""
-    if os.geteuid():
-        pytest.skip("sshd separates its privileges between users that a lab without root does not have")
     folder, spine = tmp_path_factory.mktemp("keys"), unnumbered.door("spine1")
     mine = paramiko.ECDSAKey.generate()
     mine.write_private_key_file(str(folder / "key"))
@@ -326,7 +326,8 @@ STEADY = (
 )
 
 
-@pytest.mark.programs("sshd")
+@sshd
+@root_only
 def test_ssh_across_the_fabric_says_the_same_as_the_labs_own_sockets(unnumbered: Live, login: Login) -> None:
     """What does not change by the second is equal, and the sessions are the same."""
     with unnumbered.driver("spine1") as near, login.driver() as far:
@@ -343,7 +344,8 @@ def test_ssh_across_the_fabric_says_the_same_as_the_labs_own_sockets(unnumbered:
     assert far.is_alive() == {"is_alive": False}
 
 
-@pytest.mark.programs("sshd")
+@sshd
+@root_only
 def test_logins_and_hosts_that_are_not_known_are_refused(login: Login, tmp_path: Path) -> None:
     """A wrong key is an error of its own; with ssh_strict only a known host key will do, and a wrong one never does."""
     stranger = tmp_path / "key"
@@ -362,7 +364,8 @@ def test_logins_and_hosts_that_are_not_known_are_refused(login: Login, tmp_path:
         assert driver.get_facts()["hostname"] == "spine1"
 
 
-@pytest.mark.programs("sshd")
+@sshd
+@root_only
 def test_a_daemon_that_hangs_is_not_alive_over_ssh_either(unnumbered: Live, login: Login) -> None:
     """The connection is there and vtysh waits; the driver does not."""
     pid = unnumbered.door("spine1").read("/run/frr/bgpd.pid").decode().strip()

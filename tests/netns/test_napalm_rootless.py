@@ -45,7 +45,7 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.root_only("can become somebody else")
 def test_a_lab_without_root_is_joined_before_there_are_threads(home: Path) -> None:
     """Threads that begin after the first node was opened work; without that, the message says what to do."""
     user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable, "-B", "-c", PROGRAM]

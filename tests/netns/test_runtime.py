@@ -95,7 +95,7 @@ def test_the_management_network_joins_all_nodes(built: tuple[LabRecord, Plan]) -
     assert reaches(leaf, spine, "3fff:172:20:20::2")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may listen on the machine's interfaces")
+@pytest.mark.root_only("may listen on the machine's interfaces")
 def test_no_packet_leaves_the_lab(built: tuple[LabRecord, Plan]) -> None:
     """Whatever a node's user routes by hand, nothing it sends is seen on any interface of the machine."""
     record, _ = built

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from wanted import Machine, nothing, reaches
+from wanted import FRR_BASE, Machine, nothing, reaches
 
 from labs.bringup import Brought, bring_up
 from topologies import deploy, process
@@ -52,7 +52,7 @@ def test_the_shipped_file_runs_and_all_loopbacks_are_reached(tmp_path: Path) -> 
 
     assert done.fine
     assert lost == []
-    assert programs == {"sleep", "zebra", "bgpd", "staticd", "watchfrr"}
+    assert programs == {"sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE}
     assert delays == 0
     assert {node.profile for node in done.record.nodes} == {"frr"}
 
@@ -115,6 +115,53 @@ def test_a_port_that_is_taken_is_a_mistake_that_leaves_nothing(tmp_path: Path) -
         words = rf"node n1: port 127.0.0.1:{port}/tcp of the machine, for its 80: Address"
         with pytest.raises(Mistake, match=words), brought(path, tmp_path, "taken"):
             pass
+
+
+def test_frr_starts_once_where_both_image_and_exec_start_it(tmp_path: Path) -> None:
+    """As with an image that only brings FRR: one daemon of each, and nothing to warn of."""
+    with brought(one_router(tmp_path, "bgpd=yes\n"), tmp_path, "once") as done:
+        programs = sorted(each.name for each in open_door(done.record, "r1").processes())
+
+    assert done.fine
+    assert done.record.lab.warnings == ()
+    assert programs == sorted(["sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE])
+
+
+@pytest.mark.parametrize("daemon", ["bgpd", "zebra"])
+def test_a_daemon_of_their_own_is_restarted_with_its_configuration(tmp_path: Path, daemon: str) -> None:
+    """By FRR's own script, its watcher stays as it is; with zebra go all others, and routes come back."""
+    with brought(SHIPPED, tmp_path, "again") as done:
+        leaf = open_door(done.record, "leaf1")
+        before = {each.name: each.pid for each in leaf.processes()}
+
+        leaf.restart_daemon(daemon)
+        after = {each.name: each.pid for each in leaf.processes()}
+        doors = {"leaf1": leaf, "leaf2": open_door(done.record, "leaf2")}
+        until("routes come back", lambda: unrouted(doors, [("leaf1", "leaf2")]), within=20)
+        with pytest.raises(Mistake, match=r"no daemon 'ospfd'; there are bgpd, .*staticd, zebra"):
+            leaf.restart_daemon("ospfd")
+
+    again = {"bgpd"} if daemon == "bgpd" else {"bgpd", "staticd", *FRR_BASE}
+    assert {name for name in before if before[name] != after[name]} == again
+    assert set(before) == set(after)
+
+
+def test_a_daemon_that_does_not_start_is_named_with_its_own_words(tmp_path: Path) -> None:
+    """Which of FRR's, its whole command, and what it said first, not the end of its help."""
+    with brought(one_router(tmp_path, 'bgpd=yes\nbgpd_options="--frob"\n'), tmp_path, "frob") as done:
+        (warning,) = done.record.lab.warnings
+
+    assert "node r1: bgpd did not start, exit code 1 from /usr/lib/frr/bgpd -d " in warning
+    assert "unrecognized option '--frob'" in warning
+
+
+def one_router(folder: Path, daemons: str) -> Path:
+    """A file with one router, started by an exec line, with those settings of FRR's daemons."""
+    (folder / "daemons").write_text(daemons)
+    file = folder / "one.clab.yml"
+    node = "{kind: linux, image: my/frr, binds: ['daemons:/etc/frr/daemons'], exec: [/usr/lib/frr/frrinit.sh start]}"
+    file.write_text(f"name: one\ntopology: {{nodes: {{r1: {node}}}}}\n")
+    return file
 
 
 def test_two_versions_of_frr_run_in_one_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,6 +176,10 @@ def dead(_: NodeFacts) -> NodeFacts:
     return NodeFacts("leaf1", lacks=(("node", "lab tiny: node leaf1 does not run"),))
 
 
+def paused(seen: NodeFacts) -> NodeFacts:
+    return replace(seen, paused=True, sessions={})
+
+
 def unnamed(seen: NodeFacts) -> NodeFacts:
     return replace(seen, sessions={"eth2": seen.sessions["eth2"]})
 
@@ -190,6 +194,7 @@ def surplus(seen: NodeFacts) -> NodeFacts:
 
 FAULTS: Mapping[str, tuple[Break, What, str, str]] = {
     "node dead": (dead, What.NODE_DEAD, "running", "does not run"),
+    "node paused": (paused, What.NODE_PAUSED, "running", "paused"),
     "daemon silent": (
         lambda seen: replace(seen, lacks=(("bgpd", "no daemon"),), sessions={}),
         What.DAEMON_SILENT,
@@ -345,4 +350,5 @@ def test_a_lab_without_a_plan_is_compared_with_its_file() -> None:
     assert [each.what for each in lab_facts(leaf1=with_session(state="Active"))] == [What.SESSION_DOWN]
     assert [each.what for each in lab_facts(leaf1=with_session(state="Idle", admin_down=True))] == []
     assert [each.what for each in lab_facts(leaf1=dead)] == [What.NODE_DEAD]
+    assert [each.what for each in lab_facts(leaf1=paused)] == [What.NODE_PAUSED]
     assert [each.what for each in lab_facts(leaf2=lambda _: twice)] == [What.ADDRESS_TWICE]

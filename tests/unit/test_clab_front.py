@@ -40,7 +40,8 @@ def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     ("line", "command", "values"),
     [
         ("deploy -t f --reconfigure", "deploy", {"topo": "f", "reconfigure": True}),
-        ("dep -t f", "deploy", {"reconfigure": False, "format": "table"}),
+        ("dep -t f", "deploy", {"reconfigure": False, "format": "table", "allow_host": False}),
+        ("deploy -t f --allow-host", "deploy", {"allow_host": True}),
         ("-t f deploy", "deploy", {"topo": "f"}),
         ("--log-level debug --runtime docker deploy -t f -d", "deploy", {"topo": "f"}),
         ("inspect -t f -f json", "inspect", {"topo": "f", "format": "json", "all": False}),

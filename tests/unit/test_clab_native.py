@@ -1,24 +1,25 @@
 """What a native run cannot do of a containerlab file is refused or warned of, and what containerlab adds is added."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from topologies.errors import Mistake
 from topologies.files.clab import native
-from topologies.files.clab.native import VERDICTS, as_deployed, judge
+from topologies.files.clab.native import VERDICTS, addresses_unset, as_deployed, judge
 from topologies.files.clab.read import Topology, topology
 from topologies.files.clab.schema import NodeSpec
-from topologies.lab import End, Veth
+from topologies.lab import End, HostLink, Veth
 
 SHIPPED = sorted((Path(__file__).parents[2] / "topologies" / "fabrics").glob("*.clab.yml"))
 
 # What a native run does in full, or what changes nothing for it.
 HONOURED = {
     "binds", "cap_add", "cmd", "config", "credentials", "dns", "enforce_startup_config", "entrypoint", "env",
-    "env_files", "exec", "group", "healthcheck", "hostname", "image", "labels", "mgmt_ipv4", "mgmt_ipv6", "password",
-    "ports", "position", "privileged", "stages", "startup_delay", "suppress_startup_config", "sysctls", "user",
-    "username",
+    "env_files", "exec", "group", "healthcheck", "hostname", "image", "labels", "mgmt_ipv4", "mgmt_ipv6",
+    "network_mode", "password", "ports", "position", "privileged", "stages", "startup_delay",
+    "suppress_startup_config", "sysctls", "user", "username",
 }  # fmt: skip
 
 
@@ -42,7 +43,6 @@ topology:
     [
         ("kind: nokia_srlinux", "node 'n1' has kind nokia_srlinux: only containerlab runs this kind"),
         ("runtime: podman", "node 'n1' has runtime podman: there is no container runtime here; allowed: docker"),
-        ("network-mode: host", "node 'n1' has network-mode host: it would share the machine's own network"),
         ("license: x.lic", "node 'n1' has license x.lic: nothing here reads a licence; take the key out"),
         ("components: [{slot: 1}]", "node 'n1' has components: line cards belong to kinds that only containerlab runs"),
         ("devices: [/dev/kvm]", "node 'n1' has devices: nodes see none of the machine's devices"),
@@ -83,6 +83,16 @@ def test_addresses_on_links_are_left_to_the_nodes_as_containerlab_leaves_them() 
 
     assert judge(found)[0].startswith("ipv4/ipv6 of links: containerlab sets them for no node of kind linux; use exec")
     assert as_deployed(found.lab, lab_dir=found.lab_dir).links == (Veth(a=End("n1", "eth1"), b=End("n2", "eth1")),)
+
+
+def test_addresses_of_an_end_on_the_machine_are_left_too() -> None:
+    """A link with one end at a node has no others."""
+    addressed = HostLink(end=End("n1", "eth9", "", ("10.0.0.1/31",)), host_interface="up0")
+    found = file()
+    lab = replace(found.lab, links=(addressed,))
+
+    assert "use exec (n1:eth9...)" in addresses_unset(lab)[0]
+    assert as_deployed(lab, lab_dir="/").links == (HostLink(end=End("n1", "eth9"), host_interface="up0"),)
 
 
 def test_nodes_get_the_variables_of_containerlab() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labs import cli
+from labs.cli.completing import complete_end
 from topologies import deploy
 from topologies.errors import EXIT_MISTAKE, Fault
 from topologies.runtime import store
@@ -401,6 +402,57 @@ def test_a_broken_pipe_is_silent(tmp_path: Path) -> None:
     assert process.wait(30) == 128 + signal.SIGPIPE
 
 
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_closed_stream_is_no_trouble(tmp_path: Path, closed: int) -> None:
+    """Some daemons start programs so: the command does its work, and no file of its takes that number."""
+    shell = f'exec "$@" {closed}{"<" if closed == 0 else ">"}&-'
+    argv = ["sh", "-c", shell, "sh", sys.executable, "-m", "labs.cli", "ls"]
+    env = {**os.environ, "CLOSLAB_STATE": str(tmp_path)}
+    done = subprocess.run(argv, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert ("no lab is up" in done.stderr) == (closed != 2)
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon"])
+def test_a_time_that_is_none_is_refused(
+    text: str, fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is done."""
+    assert up(fabric("one"), "--within", text) == 2
+    assert f"'{text}' is no number of seconds, 0 or more" in capsys.readouterr().err
+    assert run("check", "--within", text) == 2
+
+
+def test_a_lab_named_twice_is_the_same_one(fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Two names for it are a mistake, none is preferred in silence."""
+    for name in ("one", "two"):
+        assert up(fabric(name)) == 0
+
+    assert run("show", "one", "--lab", "one") == 0
+    assert run("show", "one", "--lab", "two") == 2
+    assert "two labs are named, one and --lab two" in capsys.readouterr().err
+
+
+def test_a_state_folder_that_is_a_file_is_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is not taken for one without labs."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CLOSLAB_STATE", str(tmp_path / "file"))
+
+    assert run("ls") == 2
+    assert "is no folder; CLOSLAB_STATE names another one" in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_written_is_a_mistake(
+    fabric: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the file."""
+    assert run("graph", fabric("one"), "-o", str(tmp_path)) == 2
+    assert f"cannot write {tmp_path}: Is a directory" in capsys.readouterr().err
+
+
 def test_help_imports_nothing_heavy() -> None:
     """`closlab --help` stays quick because it loads no renderer, no telemetry and no netlink library."""
     code = (
@@ -430,3 +482,14 @@ def test_the_shell_completes_lab_and_node_names(tmp_path: Path, capsys: pytest.C
     assert completed("closlab exec n") == ["n1", "n2"]
     assert completed("closlab vtysh --lab ") == ["l"]
     assert completed("closlab up --runtime c") == ["containerlab"]
+    assert completed("closlab graph --format m") == ["mermaid"]
+
+
+def test_the_shell_completes_ends_of_cables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of cables between nodes and of those that leave the lab."""
+    topology = tmp_path / "l.clab.yml"
+    links = '[{endpoints: ["n1:eth1", "n2:eth1"]}, {type: dummy, endpoint: {node: n1, interface: d0}}]'
+    topology.write_text(f"name: l\ntopology: {{nodes: {{n1: {{kind: linux}}, n2: {{kind: linux}}}}, links: {links}}}\n")
+    assert up(str(topology)) == 0
+
+    assert complete_end("n1:") == ["n1:d0", "n1:eth1"]

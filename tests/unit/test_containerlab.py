@@ -10,9 +10,10 @@ import pytest
 from wanted import record_of
 
 from topologies import process
-from topologies.lab import Lab, LabNode, Mgmt, Port
+from topologies.errors import Mistake
+from topologies.lab import End, HostLink, Lab, LabNode, Macvlan, Mgmt, Port, Veth, Vxlan
 from topologies.runtime import identity
-from topologies.runtime.containerlab import cli, engine, leftovers, runtime
+from topologies.runtime.containerlab import cli, engine, leftovers, seal
 from topologies.runtime.model import Life, NodeRecord
 from topologies.runtime.netlink_decode import Counters, KernelLink
 
@@ -106,9 +107,30 @@ def test_the_management_network_leads_nowhere() -> None:
     assert "com.docker.network.bridge.enable_ip_masquerade=false" in opened
 
 
+def test_the_seal_closes_the_very_bridge_that_the_engine_makes() -> None:
+    """The engine is told the bridge's name, which is that of the firewall table's rules and fits an interface."""
+    options = engine.network_options(Lab("small", (), ()), "0123abcd", "172.20.0.0/22", "3fff::/64")
+
+    assert f"com.docker.network.bridge.name={seal.bridge('0123abcd')}" in options
+    assert len(seal.bridge("0123abcd")) < 16
+
+
+def test_a_machine_without_a_firewall_cannot_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told before anything is made, with what to install."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(Mistake, match="apt-get install nftables"):
+        seal.refuse_without_firewall()
+
+
 def test_a_lab_without_management_addresses_needs_no_network() -> None:
-    """Nodes that are on no network, or on another node's, need none made."""
-    nodes = (LabNode(name="a", network_mode="none"), LabNode(name="b", network_mode="container:a"))
+    """Nodes that are on no network, on another node's or on the machine's need none made, nor do bridges."""
+    nodes = (
+        LabNode(name="a", network_mode="none"),
+        LabNode(name="b", network_mode="container:a"),
+        LabNode(name="m", kind="host"),
+        LabNode(name="br", kind="bridge"),
+    )
 
     assert not engine.needs_network(Lab("small", nodes, ()))
     assert engine.needs_network(Lab("small", (*nodes, LabNode(name="c")), ()))
@@ -134,9 +156,24 @@ def test_a_half_made_cable_is_known_by_both_its_ends() -> None:
         link(9, "clab-cccccccc", 2),  # its other end is in a node
         link(10, "clab-small-leaf", 11),
         link(11, "veth0", 10),
+        replace(link(12, "clab-dddddddd", 2), kind="macvlan"),  # on its way into a node
     )
 
-    assert leftovers.stray_cables(links, frozenset({7, 8})) == ("clab-0123abcd",)
+    assert leftovers.stray_cables(links, frozenset({7, 8})) == ("clab-0123abcd", "clab-dddddddd")
+
+
+def test_what_links_make_on_the_machine_is_known_before() -> None:
+    """The end of a host link, and both interfaces of a stitched tunnel; macvlans and cables make nothing there."""
+    end = End("a", "eth1")
+    links = (
+        HostLink(end=end, host_interface="up0"),
+        Macvlan(end=end, host_interface="enp1s0"),
+        Vxlan(end=end, remote="10.0.0.1", vni=1, dst_port=4789, stitch=True),
+        Vxlan(end=end, remote="10.0.0.1", vni=2, dst_port=4789),
+        Veth(a=end, b=End("b", "eth1")),
+    )
+
+    assert leftovers.outer(links) == ("up0", "ve-a_eth1", "vx-a_eth1")
 
 
 def test_a_failed_command_is_found_in_containerlabs_log() -> None:
@@ -170,6 +207,6 @@ def test_a_node_in_the_machines_own_network_keeps_its_routes(monkeypatch: pytest
     started: list[object] = []
     monkeypatch.setattr(process, "run", lambda argv, **_: started.append(argv))
 
-    runtime.seal(record)
+    seal.take_default_routes(record)
 
     assert started == []

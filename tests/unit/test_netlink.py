@@ -30,6 +30,21 @@ def test_a_veth_names_both_ends_completely() -> None:
     assert [struct.unpack_from("=BxHi", each)[2] for each in (body, peer)] == [11, 12]
 
 
+def test_a_macvlan_is_made_in_one_namespace_on_an_interface_of_another() -> None:
+    """The parent's number, the mode and the namespace; no MTU, for it is the parent's."""
+    end = encode.VethEnd("eth1", netns=7, index=11, mac="02:00:00:00:00:01")
+
+    body = memoryview(encode.new_macvlan(end, 3, "vepa", "macvlan").body)
+    found = decode.attributes(body, 16)
+    info = decode.attributes(found[18], 0)
+
+    assert (bytes(found[3]), bytes(found[1]), bytes(info[1])) == (b"eth1\0", b"\x02\0\0\0\0\x01", b"macvlan\0")
+    assert [struct.unpack("=I", found[kind])[0] for kind in (5, 28)] == [3, 7]
+    assert struct.unpack("=I", decode.attributes(info[2], 0)[1])[0] == 2
+    assert struct.unpack_from("=BxHi", body)[2] == 11
+    assert 4 not in found
+
+
 @pytest.mark.parametrize(
     ("prefix", "hops"),
     [

@@ -6,7 +6,20 @@ from dataclasses import replace
 import pytest
 
 from topologies.errors import Mistake
-from topologies.lab import Dummy, End, HostLink, Lab, LabNode, Mgmt, Route, Veth, Vxlan
+from topologies.lab import (
+    Dummy,
+    End,
+    HostLink,
+    Lab,
+    LabNode,
+    Macvlan,
+    Mgmt,
+    Port,
+    Route,
+    StageExec,
+    Veth,
+    Vxlan,
+)
 from topologies.runtime import vty
 from topologies.runtime.identity import stat_fields
 from topologies.runtime.netns import wiring as wires
@@ -108,8 +121,11 @@ def test_ports_are_put_under_their_bridge() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "ovs-bridge"}, "node a: kind 'ovs-bridge'; the netns runtime has bridge, frr, linux"),
-        ({"network_mode": "host"}, "node a: network-mode 'host'"),
+        ({"kind": "ovs-bridge"}, "node a: kind 'ovs-bridge'; the netns runtime has bridge, frr, host, linux"),
+        ({"network_mode": "host", "sysctls": (("net.ipv4.x", "1"),)}, "node a: it is in the machine's own network"),
+        ({"network_mode": "host", "routes": (Route("0.0.0.0/0", ()),)}, "node a: it is in the machine's own network"),
+        ({"kind": "host", "stage_execs": (StageExec("ls", "exit"),)}, "node a: a node of kind host has no stages"),
+        ({"kind": "host", "ports": (Port(80, 80),)}, "node a: ports are published over the management network"),
         ({"network_mode": "container:z"}, "node a: network-mode 'container:z'; nodes with a network of their own are "),
         ({"image": "vendor/os:1"}, "node a: the netns runtime cannot stand in for image 'vendor/os:1'; it knows .frr"),
     ],
@@ -122,12 +138,54 @@ def test_what_the_runtime_lacks_is_refused_by_name(change: dict[str, str], words
         refuse(Lab(name="l", nodes=(node,), links=()))
 
 
-def test_links_to_the_machine_are_refused() -> None:
-    """A host link would break the seal."""
-    link = HostLink(end=End("a", "eth1"), host_interface="x")
+def test_only_cables_end_in_the_machines_network() -> None:
+    """What is made on the machine must be known as the lab's own when it is removed."""
+    link = Macvlan(end=End("a", "eth1"), host_interface="x")
 
-    with pytest.raises(Mistake, match="a link of type hostlink: the netns runtime has veth, dummy, mgmtlink, vxlan"):
-        refuse(Lab(name="l", nodes=(LabNode(name="a"),), links=(link,)))
+    with pytest.raises(Mistake, match="link a:eth1: a is in the machine's own network, where only cables end"):
+        refuse(Lab(name="l", nodes=(LabNode(name="a", network_mode="host"),), links=(link,)))
+
+
+OPEN = replace(
+    LAB,
+    nodes=(*LAB.nodes, LabNode(name="x", network_mode="host"), LabNode(name="m", kind="host")),
+    links=(
+        HostLink(end=End("a", "eth1"), host_interface="up0", host_mac="02:00:00:00:00:02"),
+        Veth(a=End("b", "eth1"), b=End("x", "up1")),
+        Macvlan(end=End("c", "eth1"), host_interface="enp1s0"),
+    ),
+)
+
+
+def test_ends_on_the_machine_are_numbered_by_it() -> None:
+    """Their names and MAC addresses are the lab's, so that they are known; the numbers are those that they got."""
+    wiring = wires.wire(OPEN, mgmt_addresses(OPEN))
+
+    assert [(plug.name, plug.mac, plug.index) for plug in wiring.outer()] == [
+        ("up0", "02:00:00:00:00:02", 0),
+        ("up1", wires.mac_of("l", "x", "up1"), 0),
+    ]
+    known = wires.numbered(wiring, {"up0": 71, "up1": 72, "enp1s0": 2})
+    assert [plug.index for plug in known.outer()] == [71, 72]
+    assert "x" not in wiring.spaces
+    assert "m" not in wiring.spaces
+
+
+def test_on_the_machine_only_the_labs_own_is_raised() -> None:
+    """Neither its loopback nor the interface below a macvlan."""
+    wiring = wires.numbered(wires.wire(OPEN, mgmt_addresses(OPEN)), {"up0": 71, "up1": 72})
+
+    words = [request.what for request in wires.raisings(wiring, wires.MACHINE)]
+
+    assert words == [".machine: up0 up", ".machine: up1 up"]
+    assert wires.settings(OPEN, wiring, wires.MACHINE) == []
+
+
+def test_a_machine_is_on_no_management_network() -> None:
+    """Neither as a node, nor by way of one."""
+    found = mgmt_addresses(OPEN)
+
+    assert found.of("x") == found.of("m") == ()
 
 
 @pytest.mark.parametrize(

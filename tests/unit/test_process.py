@@ -36,3 +36,12 @@ def test_a_missing_program_is_named(start: object) -> None:
     """With the command that says what installs it."""
     with pytest.raises(Mistake, match="program not found: no-such-program; `closlab doctor`"):
         start(["no-such-program"])  # type: ignore[operator]  # either of the two doors
+
+
+def test_a_signal_counts_as_shells_count_it() -> None:
+    """128 and its number, whichever way the program was started."""
+    argv = ["sh", "-c", "kill -9 $$"]
+
+    codes = (process.run(argv, check=False).code, process.gather(argv).code, process.attach(argv))
+
+    assert codes == (137, 137, 137)

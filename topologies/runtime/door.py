@@ -8,14 +8,16 @@ import shlex
 import signal
 import socket as sockets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from topologies import process
 from topologies.errors import Fault, Mistake
-from topologies.lab import Daemon, LabNode
+from topologies.lab import BRIDGE, HOST, Daemon, LabNode
 from topologies.process import Finished
 from topologies.runtime import identity, vty
+from topologies.runtime.listening import listens
 from topologies.runtime.model import LabRecord, NodeRecord, Process
 from topologies.runtime.netlink import Netlink
 from topologies.runtime.syscalls import NEWNET, NEWUSER, inside_netns, open_in_root, setns
@@ -24,6 +26,7 @@ from topologies.waiting import until
 RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
 LOGS = "/var/log/closlab"  # what daemons print; the start scripts of containers write there too
 KERNEL = "/proc/sys/net/"  # what a process finds there is its own network's
+PROGRAMS, WATCHER = "/usr/lib/frr/", "watchfrr"
 LEADER = "zebra"  # FRR's other daemons tell it their routes once, so they are started again with it, as watchfrr does
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 
@@ -58,12 +61,15 @@ def enter(record: LabRecord) -> None:
 
 
 def open_door(record: LabRecord, node: str) -> "Door":
-    """The door of a node; Mistake for an unknown one, Fault where it does not run."""
+    """The door of a node; Mistake for an unknown one, Fault where it does not run. That of a node of kind host leads to
+    the machine, as this process sees it."""
     nodes = {each.name: each for each in record.nodes}
     wanted = {each.name: each for each in record.lab.nodes}
     if node not in wanted:
         raise Mistake(f"lab {record.name}: no node {node!r}; there are {', '.join(sorted(wanted))}")
     found = nodes.get(node)
+    if found is not None and wanted[node].kind == HOST:
+        return Door(record, found, wanted[node], identity.identify(os.getpid()))
     if found is None or found.init is None or not identity.alive(found.init, record.boot_id):
         raise Fault(f"lab {record.name}: node {node} does not run")
     return Door(record, found, wanted[node], found.init)
@@ -95,6 +101,10 @@ class Door:
         """Run a program inside the node with this terminal; returns its exit code."""
         environment = {"TERM": os.environ.get("TERM", "dumb")}
         return process.attach(self._enter(argv), env=self._environment(environment))
+
+    def gather(self, argv: Sequence[str]) -> Finished:
+        """Run a program inside the node with this process's input, however long it takes; its output is gathered."""
+        return process.gather(self._enter(argv), env=self._environment(None))
 
     def vty(self, daemon: str, command: str, *, timeout: float = 10) -> str:
         """Ask a daemon by its vty socket; lines of a configuration are sent one after another over one connection."""
@@ -153,16 +163,32 @@ class Door:
         return tuple(each for each in found if each is not None)
 
     def restart_daemon(self, daemon: str) -> None:
-        """Stop a daemon of the node and start it again with the same words; the node's links stay as they are."""
+        """Stop a daemon of the node and start it again with the same words; the node's links stay as they are.
+
+        One that the lab does not declare is left to FRR's own script, which also loads its configuration again.
+        """
         wanted = {each.name: each for each in self._wanted.daemons if not each.optional or self._has(each.argv[0])}
         if daemon not in wanted:
-            raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(sorted(wanted)) or 'none'}")
+            own = {each.name for each in self.processes() if each.argv and each.argv[0].startswith(PROGRAMS)}
+            if daemon in own - {WATCHER}:
+                return self._restart_own(sorted(own - {WATCHER}) if daemon == LEADER else [daemon])
+            there = sorted({*wanted, *own} - {WATCHER})
+            raise Mistake(f"{self.node}: no daemon {daemon!r}; there are {', '.join(there) or 'none'}")
         names = list(wanted)
         again = names[names.index(daemon) :] if daemon == LEADER else [daemon]
         for name in reversed(again):
             self._stop(wanted[name])
         for name in again:
             self._start(wanted[name])
+
+    def _restart_own(self, daemons: Sequence[str]) -> None:
+        """Restart daemons that FRR's own scripts started, while its watcher looks away."""
+        with ExitStack() as watched:
+            if self._has(f"{RUN_FOLDERS[0]}/{WATCHER}.vty"):
+                for daemon in daemons:
+                    self.vty(WATCHER, f"watchfrr ignore {daemon}")
+                    watched.callback(self.vty, WATCHER, f"no watchfrr ignore {daemon}")
+            self.run([f"{PROGRAMS}watchfrr.sh", "restart", "all" if LEADER in daemons else daemons[0]])
 
     def _stop(self, daemon: Daemon) -> None:
         """Ask a daemon of the node to end, and wait until it has."""
@@ -176,15 +202,12 @@ class Door:
         line = f"mkdir -p {LOGS}; {shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
         self.run(["sh", "-c", line])
         if daemon.ready:
-            until(f"{daemon.name} ready on {self.node}", lambda: self._silence(daemon.ready), within=20)
-
-    def _silence(self, path: str) -> str:
-        """Why nobody answers at a unix socket of the node; "" when somebody does."""
-        try:
-            self._dial(path, 1).close()
-        except OSError as error:
-            return f"{path}: {error.strerror}"
-        return ""
+            silence = f"nobody listens at {daemon.ready}"
+            until(
+                f"{daemon.name} ready on {self.node}",
+                lambda: "" if listens(daemon.ready, self.pid) else silence,
+                within=20,
+            )
 
     def _connect(self, daemon: str, timeout: float) -> sockets.socket:
         for folder in RUN_FOLDERS:
@@ -193,7 +216,7 @@ class Door:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise Fault(f"{self.node}: {daemon} does not answer: {error.strerror}") from error
+                raise Fault(f"{self.node}: {daemon} does not answer: {error.strerror or error}") from error
         there = sorted(name.removesuffix(".vty") for name in self._names(RUN_FOLDERS[0]) if name.endswith(".vty"))
         raise Fault(f"{self.node}: no daemon {daemon!r} to ask; there are {', '.join(there) or 'none'}")
 
@@ -229,7 +252,7 @@ class Door:
         return sock
 
     def _refuse_bridge(self) -> None:
-        if self._wanted.kind == "bridge":
+        if self._wanted.kind == BRIDGE:
             raise Mistake(f"node {self.node} is a bridge: it has cables, and no programs or files of its own")
 
     def _open(self, path: str, flags: int, mode: int = 0) -> int:
@@ -245,6 +268,8 @@ class Door:
 
     def _enter(self, argv: Sequence[str]) -> list[str]:
         self._refuse_bridge()
+        if self._wanted.kind == HOST:  # where it would outlive both closlab and the lab
+            return ["setpriv", "--pdeathsig=KILL", "--", *argv]
         return ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--", *argv]
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:

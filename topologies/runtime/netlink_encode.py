@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-RTM_NEWLINK, RTM_GETLINK = 16, 18
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
@@ -20,6 +20,7 @@ F_REQUEST, F_ACK, F_DUMP = 0x1, 0x4, 0x300
 F_REPLACE, F_EXCL, F_CREATE = 0x100, 0x200, 0x400
 
 IFF_UP = 0x1
+MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16}
 ANY_TABLE = 0
 MAIN_TABLE = 254
 PROTO_STATIC = 4
@@ -48,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class VethEnd:
-    """One end of a cable to be made. `netns` is an open fd; index 0 or mac "": the kernel chooses."""
+    """One end of a cable to be made, or a macvlan. `netns` is an open fd; index 0 or mac "": the kernel chooses."""
 
     name: str
     netns: int
@@ -126,6 +127,20 @@ def new_vxlan(name: str, path: VxlanPath, what: str, *, index: int, mtu: int, ma
         data += attribute(10, struct.pack("!HH", path.src_port, path.src_port + 1))
     body = _IFINFO.pack(0, 0, index, 0, 0) + _text(3, name) + _u32(4, mtu) + attribute(1, mac_bytes(mac))
     return Request(RTM_NEWLINK, F_CREATE | F_EXCL, body + attribute(18, _text(1, "vxlan") + attribute(2, data)), what)
+
+
+def new_macvlan(end: VethEnd, parent: int, mode: str, what: str) -> Request:
+    """A macvlan in the namespace of `end`, on the interface of that number in the one that it is sent from. It has the
+    parent's MTU."""
+    data = attribute(2, _u32(1, MACVLAN_MODES[mode]))
+    mac = attribute(1, mac_bytes(end.mac)) if end.mac else b""
+    body = _IFINFO.pack(0, 0, end.index, 0, 0) + _text(3, end.name) + _u32(5, parent) + mac + _u32(28, end.netns)
+    return Request(RTM_NEWLINK, F_CREATE | F_EXCL, body + attribute(18, _text(1, "macvlan") + data), what)
+
+
+def del_link(index: int, what: str) -> Request:
+    """Remove a link; the other end of a cable goes with it."""
+    return Request(RTM_DELLINK, 0, _IFINFO.pack(0, 0, index, 0, 0), what)
 
 
 def set_link(link: int | str, what: str, *, up: bool | None = None, master: int | None = None) -> Request:

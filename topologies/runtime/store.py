@@ -52,8 +52,10 @@ class Store:
         return self.folder(name) / FILES
 
     def names(self) -> tuple[str, ...]:
-        """The names of all labs, readable or not."""
+        """The names of all labs, readable or not; raises Mistake where the state folder cannot be looked into."""
         try:
+            if self.root.exists() and not self.root.is_dir():
+                raise Mistake(f"the state folder {self.root} is no folder; CLOSLAB_STATE names another one")
             return tuple(sorted(entry.parent.name for entry in self.root.glob(f"*/{RECORD}")))
         except PermissionError as error:
             raise Mistake(_denied(self.root, error)) from error

@@ -73,7 +73,8 @@ class LinkReader:
         if len(hosts) == 2:
             raise Mistake(f"{self.at(index)}: both ends of this link are on the machine itself")
         if hosts:
-            return HostLink(end=b if hosts[0] is a else a, host_interface=hosts[0].interface, mtu=mtu)
+            host = hosts[0]
+            return HostLink(end=b if host is a else a, host_interface=host.interface, host_mac=host.mac, mtu=mtu)
         labels = tuple((key, value or "") for key, value in (spec.labels or {}).items())
         return Veth(a=a, b=b, mtu=mtu, rate_mbps=self.rate(index, spec.vars or {}), labels=labels)
 
@@ -134,6 +135,8 @@ def check_interface(name: str, place: str) -> None:
         raise Mistake(f"{place}: interface name {name!r} has {len(name)} characters; Linux allows {LONGEST_INTERFACE}")
     if not name or "/" in name or any(sign.isspace() for sign in name) or name in {".", ".."}:
         raise Mistake(f"{place}: {name!r} is no name for an interface; allowed: no blanks, no slash")
+    if name == "lo":
+        raise Mistake(f"{place}: lo is every node's own loopback; a cable ends at another interface, such as eth1")
 
 
 def single(end: End, spec: SingleLink, mtu: int) -> LabLink:

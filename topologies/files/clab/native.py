@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from topologies.errors import Mistake
+from topologies.files.clab.check import ends
+from topologies.files.clab.kind_frr import DAEMONS, furnished
 from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
 from topologies.files.clab.outputs import labels
-from topologies.files.clab.read import Topology, open_topology
+from topologies.files.clab.read import Topology, open_topology, read_file
 from topologies.files.clab.schema import on
 from topologies.lab import End, Lab, LabLink, LabNode, Veth
 
 Applies: TypeAlias = Callable[[Any], bool]
+FRR = "frr"  # the kind that reads the keys of FRR_READS
+FRR_READS = ("startup_config", "extras")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,11 @@ def warn(why: str, applies: Applies = bool) -> Verdict:
 
 
 OTHER_KIND = "only containerlab runs this kind; use `--runtime containerlab`"
-HOST_WAY = "it would share the machine's own network, and a lab is sealed; `--runtime containerlab` allows it"
 VERDICTS: Mapping[str, Verdict] = {
     "kind": refuse(
         "only containerlab runs this kind; use `--runtime containerlab`", lambda kind: kind in FOREIGN_KINDS
     ),
     "runtime": refuse("there is no container runtime here", lambda runtime: runtime != "docker"),
-    "network_mode": refuse(HOST_WAY, lambda mode: mode == "host"),
     "license": refuse("nothing here reads a licence"),
     "components": refuse("line cards belong to kinds that only containerlab runs"),
     "devices": refuse("nodes see none of the machine's devices"),
@@ -76,7 +78,8 @@ def read(path: Path, env: Mapping[str, str]) -> Lab:
     warnings = judge(topology)
     owner = env.get("SUDO_USER") or env.get("USER") or ""
     lab = as_deployed(topology.lab, lab_dir=topology.lab_dir, owner=owner)
-    return replace(lab, warnings=(*topology.lab.warnings, *warnings))
+    nodes = tuple(with_frr(node, topology) if node.kind == FRR else node for node in lab.nodes)
+    return replace(lab, nodes=nodes, warnings=(*topology.lab.warnings, *warnings))
 
 
 def judge(topology: Topology) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ def judge(topology: Topology) -> tuple[str, ...]:
     for name, spec in topology.specs.items():
         for key, verdict in VERDICTS.items():
             value = getattr(spec, key)
-            if value is None or not verdict.applies(value):
+            if value is None or not verdict.applies(value) or (spec.kind == FRR and key in FRR_READS):
                 continue
             said = key.replace("_", "-")
             if verdict.refuse:
@@ -97,9 +100,20 @@ def judge(topology: Topology) -> tuple[str, ...]:
     return (*found, *addresses_unset(topology.lab), *lab_wide(topology))
 
 
+def with_frr(node: LabNode, topology: Topology) -> LabNode:
+    """A node of kind frr with what containerlab gives it. Raises Mistake where its startup-config cannot be had."""
+    place = topology.document.at("topology", "nodes", node.name, "startup-config")
+    config = node.startup_config
+    if "://" in config and "\n" not in config:
+        raise Mistake(f"{place}: node {node.name!r} has its startup-config on a server; nothing is fetched here")
+    text = config if "\n" in config or not config else read_file(config)
+    extras = topology.specs[node.name].extras
+    return furnished(node, text, (extras.frr.daemons if extras and extras.frr else None) or DAEMONS, place)
+
+
 def instead(key: str) -> str:
     """What may stand in the place of a refused key."""
-    allowed = {"kind": ", ".join(KINDS), "network_mode": "none, container:NODE", "runtime": "docker"}
+    allowed = {"kind": ", ".join(KINDS), "runtime": "docker"}
     return f"allowed: {allowed[key]}" if key in allowed else "take the key out"
 
 
@@ -118,10 +132,10 @@ def lab_wide(topology: Topology) -> tuple[str, ...]:
 
 def addresses_unset(lab: Lab) -> tuple[str, ...]:
     """A warning for addresses on links that no node sets itself: containerlab leaves them to kinds that do."""
-    ends = [end for link in lab.links if isinstance(link, Veth) for end in (link.a, link.b) if end.addresses]
-    if not ends:
+    addressed = [end for link in lab.links for end in ends(link) if end.addresses]
+    if not addressed:
         return ()
-    named = ", ".join(str(end) for end in ends[:3])
+    named = ", ".join(str(end) for end in addressed[:3])
     return (f"ipv4/ipv6 of links: containerlab sets them for no node of kind linux; use exec ({named}...)",)
 
 
@@ -129,7 +143,7 @@ def as_deployed(lab: Lab, *, lab_dir: str, owner: str = "") -> Lab:
     """The lab as containerlab would deploy it: its variables in the nodes, no addresses on the links."""
     counts = {node.name: 0 for node in lab.nodes}
     for link in lab.links:
-        for end in (link.a, link.b) if isinstance(link, Veth) else (link.end,):
+        for end in ends(link):
             counts[end.node] += 1
     known = {node.name: labels(lab, node, lab_dir=lab_dir, owner=owner) for node in lab.nodes}
     return replace(
@@ -153,7 +167,7 @@ def variable(label: str) -> str:
 def bare(link: LabLink) -> LabLink:
     """A link without addresses."""
     if not isinstance(link, Veth):
-        return link
+        return replace(link, end=without_addresses(link.end))
     return replace(link, a=without_addresses(link.a), b=without_addresses(link.b))
 
 

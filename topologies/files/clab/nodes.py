@@ -164,6 +164,8 @@ def bind(name: str, text: str, around: Surroundings) -> Bind:
         raise Mistake(f"{place}: {text!r} is no bind; allowed: SOURCE:TARGET or SOURCE:TARGET:OPTIONS")
     if not parts[1].startswith("/"):
         raise Mistake(f"{place}: in {text!r} the path inside of the node is not absolute")
+    if not parts[1].strip("/"):
+        raise Mistake(f"{place}: {text!r} would be the whole of the node; bind to a folder or file below /")
     source = around.path(magic(parts[0], node=name, lab_dir=around.lab_dir))
     return Bind(source, parts[1], read_only=len(parts) > 2 and "ro" in parts[2].split(","))
 

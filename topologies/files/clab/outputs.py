@@ -69,8 +69,8 @@ def inspect(labs: Iterable[Shown], *, relative_to: str) -> dict[str, list[dict[s
 
 
 def containers(shown: Shown) -> list[tuple[LabNode, NodeRecord]]:
-    """The nodes that are containers to containerlab; bridges are not."""
-    return [pair for pair in shown.pairs if pair[0].kind != "bridge"]
+    """The nodes that are containers to containerlab; bridges and the machine itself are not."""
+    return [pair for pair in shown.pairs if pair[0].has_processes]
 
 
 def container(shown: Shown, node: LabNode, record: NodeRecord, relative_to: str) -> dict[str, Any]:

@@ -95,6 +95,18 @@ class StagesSpec(Spec, frozen=True, kw_only=True):
     exit: StageSpec | None = None
 
 
+class FrrExtras(Spec, frozen=True, kw_only=True):
+    """What kind frr is told besides."""
+
+    daemons: list[str] | None = None
+
+
+class Extras(Spec, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What some kinds are told besides; of most kinds it is containerlab's to judge."""
+
+    frr: FrrExtras | None = None
+
+
 class NodeSpec(Spec, frozen=True, kw_only=True):
     """A node, and also what defaults, kinds and groups may say of nodes."""
 
@@ -145,7 +157,7 @@ class NodeSpec(Spec, frozen=True, kw_only=True):
     security_opts: list[str] | None = None
     sysctls: Texts | None = None
     devices: list[str] | None = None
-    extras: dict[str, Any] | None = None
+    extras: Extras | None = None
     config: ConfigVars | None = None
     stages: StagesSpec | None = None
     dns: Dns | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 Texts: TypeAlias = dict[str, str | None]
-Mtu: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
+Mtu: TypeAlias = Annotated[int, Meta(ge=68, le=65535)]  # of IPv4 (RFC 791), which the kernel holds interfaces to
 UdpPort: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from topologies import process
 from topologies.errors import Fault, Mistake
 from topologies.process import Finished
-from topologies.runtime.probe.programs import containerlab, containerlab_path
+from topologies.runtime.probe.programs import ASK_NOBODY, containerlab, containerlab_path
 
 DEPLOY_SECONDS = 1800  # for the whole of a large lab
 GRACE = "1s"  # what a node's first process gets to end by itself
@@ -26,7 +26,7 @@ def program() -> str:
 def environment(files: Path, env: Mapping[str, str]) -> dict[str, str]:
     """The caller's environment, which topology files refer to; the lab's folder goes below its record, and no question
     about newer versions leaves the machine."""
-    return {**env, "CLAB_LABDIR_BASE": str(files), "CLAB_VERSION_CHECK": "disable"}
+    return {**env, "CLAB_LABDIR_BASE": str(files), **ASK_NOBODY}
 
 
 def deploy(topology: Path, name: str, files: Path, network: str) -> None:

@@ -14,6 +14,7 @@ from topologies import process
 from topologies.errors import Fault
 from topologies.lab import Lab, Mgmt
 from topologies.process import failure
+from topologies.runtime.containerlab.seal import bridge
 from topologies.runtime.model import Life
 from topologies.waiting import until
 
@@ -99,7 +100,8 @@ def network_name(lab_id: str) -> str:
 
 def needs_network(lab: Lab) -> bool:
     """Whether any node of a lab gets an eth0 in the management network."""
-    return any(node.network_mode not in NO_NETWORK and ":" not in node.network_mode for node in lab.nodes)
+    nodes = [node for node in lab.nodes if node.has_processes]
+    return any(node.network_mode not in NO_NETWORK and ":" not in node.network_mode for node in nodes)
 
 
 def choices(lab: Lab, lab_id: str) -> Iterator[tuple[str, str]]:
@@ -120,7 +122,7 @@ def choices(lab: Lab, lab_id: str) -> Iterator[tuple[str, str]]:
 
 
 def make_network(lab: Lab, lab_id: str) -> None:
-    """Make the lab's management network: no way out of it, and nobody else in it. Raises Fault where none is free."""
+    """Make the lab's management network, with nobody else in it. Raises Fault where none is free."""
     refused = ""
     for ipv4, ipv6 in choices(lab, lab_id):
         done = process.run(["docker", "network", "create", *network_options(lab, lab_id, ipv4, ipv6)], check=False)
@@ -134,15 +136,16 @@ def make_network(lab: Lab, lab_id: str) -> None:
 
 def network_options(lab: Lab, lab_id: str, ipv4: str, ipv6: str) -> list[str]:
     """What `docker network create` is told. The engine publishes no port from an internal network, so a lab that
-    publishes some has one without masquerading instead."""
-    seal = ["--internal"]
+    publishes some has one without masquerading instead. `seal` holds the bridge of either closed."""
+    closed = ["--internal"]
     if any(node.ports for node in lab.nodes):
-        seal = ["--opt", "com.docker.network.bridge.enable_ip_masquerade=false"]
+        closed = ["--opt", "com.docker.network.bridge.enable_ip_masquerade=false"]
+    name = ["--opt", f"com.docker.network.bridge.name={bridge(lab_id)}"]
     mtu = ["--opt", f"com.docker.network.driver.mtu={lab.mgmt.mtu}"]
     subnets = [f"--subnet={each}" for each in (ipv4, ipv6) if each and each != "auto"]
     gateways = [f"--gateway={each}" for each in (lab.mgmt.ipv4_gw, lab.mgmt.ipv6_gw) if each]
     label = ["--label", f"{OWN_LABEL}={lab_id}"]
-    return [*seal, *mtu, *label, "--ipv6", *subnets, *gateways, network_name(lab_id)]
+    return [*closed, *name, *mtu, *label, "--ipv6", *subnets, *gateways, network_name(lab_id)]
 
 
 def network_exists(name: str) -> bool:

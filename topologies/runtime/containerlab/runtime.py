@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import signal
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,22 +16,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from topologies import process
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup
-from topologies.lab import MANAGEMENT, Daemon, LabNode
+from topologies.lab import HOST, Daemon, LabNode
 from topologies.runtime import identity, store, vty
-from topologies.runtime.containerlab import cli, engine, frozen, leftovers
+from topologies.runtime.containerlab import cli, engine, frozen, leftovers, seal
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import LOGS, Door, open_door
 from topologies.runtime.image import frr_image_name
+from topologies.runtime.listening import listens
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
-from topologies.runtime.netlink import Netlink
 from topologies.waiting import until
 
 CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
 BEFORE = "interfaces-before.json"
-DEFAULT = ("default", "dev", MANAGEMENT)
 DAEMONS_WITHIN = 30  # seconds that a node's daemons have to answer, after the script that started them ended
 
 
@@ -45,22 +42,26 @@ class Containerlab:
         """Write or take the topology file, deploy it into a network of its own, and wait for the daemons."""
         lab, files = record.lab, folder(record)
         cli.program()
+        seal.refuse_without_firewall()
         refuse_strangers(record)
         phases: dict[str, float] = {}
         with timed("files", phases, say, len(lab.nodes)):
             topology = prepare(record)
-        record = replace(record, nodes=tuple(NodeRecord(each.name, lab.long_name(each.name)) for each in lab.nodes))
+        nodes = tuple(NodeRecord(each.name, lab.long_name(each.name)) for each in lab.nodes)
+        record = replace(record, nodes=nodes, host_links=leftovers.outer(lab.links))
         note(record)
         network = ""
         with timed("network", phases, say, 1):
             if engine.needs_network(lab):
+                seal.close(record.id)
                 engine.make_network(lab, record.id)
                 network = engine.network_name(record.id)
         with timed("deploy", phases, say, len(lab.nodes)):
             cli.deploy(topology, record.name, files, network)
             record = replace(record, nodes=node_records(record, found(record)))
             note(record)
-            seal(record)
+            if third_party(record):
+                seal.take_default_routes(record)
         with timed("daemons", phases, say, len(lab.nodes)):
             for node in lab.nodes:
                 wait_for_daemons(record, node)
@@ -77,15 +78,19 @@ class Containerlab:
         # A killed deployment may have left orders that the engine still carries out.
         until(f"containers of lab {record.name} gone", partial(still_there, record), within=60)
         engine.remove_network(record.id)
+        seal.remove(record.id)
         if not strangers:
             leftovers.clean(record.name, [record.lab.long_name(node.name) for node in record.lab.nodes])
         before = folder(record) / BEFORE
         if before.exists() and record.boot_id == identity.boot_id():
-            leftovers.clean_cables(frozenset(json.loads(before.read_text())))
+            then = frozenset(json.loads(before.read_text()))
+            leftovers.clean_cables(then)
+            leftovers.clean_outer(record.host_links, then)
 
     def look(self, record: LabRecord) -> Mapping[str, Life]:
-        """How the engine says that each container stands."""
+        """How the engine says that each container stands; the machine always runs."""
         lives = {each.node: each.life for each in found(record)}
+        lives |= {node.name: Life.RUNNING for node in record.lab.nodes if node.kind == HOST}
         return {node.name: lives.get(node.name, Life.DEAD) for node in record.lab.nodes}
 
     def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
@@ -97,7 +102,8 @@ class Containerlab:
         record = replace(record, nodes=node_records(record, found(record)))
         note(record)
         if action in (Action.START, Action.RESTART):
-            seal(record)
+            if third_party(record):
+                seal.take_default_routes(record)
             wait_for_daemons(record, next(each for each in record.lab.nodes if each.name == node))
         return record
 
@@ -176,38 +182,6 @@ def node_record(record: LabRecord, node: LabNode, container: Container | None) -
     return replace(plain, init=init, container=container.id, mgmt_ipv4=container.ipv4, mgmt_ipv6=container.ipv6)
 
 
-def seal(record: LabRecord) -> None:
-    """Take away the default routes that engines give, some in internal networks too. Nodes that closlab writes do it
-    themselves, before their daemons start; a third party's image need not even have `ip`, so the machine's is used.
-    A node in the machine's own network (network-mode host) is left alone: its routes are not the lab's.
-
-    Raises Fault where one of them stays.
-    """
-    if not third_party(record):
-        return
-    ours = os.readlink("/proc/self/ns/net")
-    for node in record.nodes:
-        if node.init is not None and os.readlink(network := f"/proc/{node.init.pid}/ns/net") != ours:
-            for family in ("-4", "-6"):
-                # Most nodes lack one of the two: what counts is what is there afterwards.
-                process.run(["nsenter", f"--net={network}", "ip", family, "route", "del", *DEFAULT], check=False)
-            with Netlink.open(network) as kernel:
-                if ways := ways_out(kernel):
-                    raise Fault(f"node {node.name}: not sealed, for this route cannot be removed: {', '.join(ways)}")
-
-
-def ways_out(kernel: Netlink) -> list[str]:
-    """The default routes over the management interface that a node still has, by their gateways."""
-    management = {link.index for link in kernel.links() if link.name == MANAGEMENT}
-    ways = [route for route in kernel.routes() if route.prefix in ("0.0.0.0/0", "::/0")]
-    return [
-        f"{route.prefix} via {hop.gateway or MANAGEMENT}"
-        for route in ways
-        for hop in route.hops
-        if hop.ifindex in management
-    ]
-
-
 def act_on(record: LabRecord, container: Container, action: Action) -> None:
     """Carry out one action on a container; what is so already is no fault."""
     files, life = folder(record), container.life
@@ -267,22 +241,11 @@ def said(door: Door, daemon: Daemon) -> str:
 
 
 def silent(pid: int, node: LabNode) -> str:
-    """The daemons of a node at whose sockets nobody answers, by name."""
+    """The daemons of a node at whose sockets nobody listens, by name."""
     there = [each for each in node.daemons if not each.optional or present(pid, each)]
-    return ", ".join(each.name for each in there if each.ready and not answers(pid, each.ready))
+    return ", ".join(each.name for each in there if each.ready and not listens(each.ready, pid))
 
 
 def present(pid: int, daemon: Daemon) -> bool:
     """Whether a node has the program of a daemon."""
     return os.path.exists(f"/proc/{pid}/root{daemon.argv[0]}")
-
-
-def answers(pid: int, path: str) -> bool:
-    """Whether somebody accepts connections at a unix socket, as the first process of a node sees its path."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dialled:
-        dialled.settimeout(1)
-        try:
-            dialled.connect(f"/proc/{pid}/root{path}")
-        except OSError:
-            return False
-    return True

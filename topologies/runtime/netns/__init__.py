@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from topologies.errors import Fault, Mistake
-from topologies.lab import Lab
+from topologies.lab import HOST, Lab
 from topologies.runtime import identity, syscalls
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Process, Say
-from topologies.runtime.netns import init, names, ports, power
+from topologies.runtime.netns import init, machine, names, ports, power
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
 from topologies.runtime.netns.mgmt import mgmt_addresses
 from topologies.runtime.netns.ports import Published
@@ -32,6 +32,7 @@ class Netns:
         record = replace(record, lab=with_folders(record.lab))
         refuse(record.lab)
         mgmt = mgmt_addresses(record.lab)  # what is wrong with it is said before anything is made
+        host_links = machine.wanted(record)
         rootless = os.geteuid() != 0
         with ExitStack() as undo:
             published = ports.publish(record.lab, mgmt)
@@ -39,7 +40,7 @@ class Netns:
             record = replace(record, lab=ports.with_ports(record.lab, published))
             pid, channel = _spawn(record, rootless, published)
             undo.callback(channel.close)
-            record = replace(record, init=identity.identify(pid))
+            record = replace(record, init=identity.identify(pid), host_links=host_links)
             undo.callback(self.down, record)
             note(record)
             channel.say(Go())
@@ -50,6 +51,8 @@ class Netns:
                 note(record)
                 undo.callback(names.remove, record)
                 names.make(record)
+            if warnings := machine.commands(record):
+                record = replace(record, lab=replace(record.lab, warnings=(*record.lab.warnings, *warnings)))
             note(record)
             channel.say(Go())
             if channel.hear() is not None:  # it hangs up when it no longer needs this process
@@ -63,12 +66,14 @@ class Netns:
         """Remove everything that the record names; fine when some or all of it is gone. Idempotent."""
         if record.init is not None:
             identity.end(record.init, record.boot_id)
+        machine.remove(record)
         names.remove(record)
 
     def look(self, record: LabRecord) -> Mapping[str, Life]:
         """How each node stands now."""
         found = {node.name: node.init for node in record.nodes}
-        return {node.name: _life(found.get(node.name), record) for node in record.lab.nodes}
+        lives = {node.name: _life(found.get(node.name), record) for node in record.lab.nodes}
+        return lives | {node.name: Life.RUNNING for node in record.lab.nodes if node.kind == HOST}
 
     def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
         """Do one thing to one node; returns the record as it is afterwards."""
@@ -90,14 +95,17 @@ def _life(init: Process | None, record: LabRecord) -> Life:
 def _spawn(record: LabRecord, rootless: bool, published: list[Published]) -> tuple[int, Channel]:
     """Start the lab's first process; it waits for Go, and ends when this process does."""
     ours, theirs = Channel.pair()
+    outside = machine.network(record.lab)
     try:
         pid = syscalls.clone(LAB_NAMESPACES | (NEWUSER if rootless else 0))
     except PermissionError as error:
         raise Mistake(f"namespaces cannot be made here: {error.strerror}; `closlab doctor` says why") from error
     if pid == 0:
         ours.close()
-        init.live(record.lab, rootless, theirs, published)
+        init.live(record.lab, rootless, theirs, published, outside)
     theirs.close()
+    if outside is not None:
+        os.close(outside)
     if rootless:
         Path(f"/proc/{pid}/uid_map").write_text(f"0 {os.geteuid()} 1")
         Path(f"/proc/{pid}/setgroups").write_text("deny")
@@ -120,7 +128,7 @@ def _built(channel: Channel, say: Say) -> Built:
 
 
 def _recorded(record: LabRecord, built: Built) -> LabRecord:
-    """The record of a lab that is up; nodes of kind bridge live in the lab's first process."""
+    """The record of a lab that is up; bridges live in the lab's first process, nodes of kind host are the machine."""
     lab = replace(record.lab, warnings=(*record.lab.warnings, *left_out(record.lab), *built.warnings))
     born = {here.node: Process(here.pid, here.started) for here in built.nodes}
     mgmt = mgmt_addresses(lab)
@@ -131,10 +139,10 @@ def _recorded(record: LabRecord, built: Built) -> LabRecord:
             NodeRecord(
                 name=node.name,
                 long_name=lab.long_name(node.name),
-                init=born.get(node.name, record.init),
+                init=None if node.kind == HOST else born.get(node.name, record.init),
                 mgmt_ipv4=given.get(4, ""),
                 mgmt_ipv6=given.get(6, ""),
-                profile="" if node.kind == "bridge" else profile_of(node).name,
+                profile=profile_of(node).name if node.has_processes else "",
             )
         )
     return replace(record, lab=lab, nodes=tuple(nodes), phases={**record.phases, **built.phases})

@@ -29,7 +29,7 @@ class Births:
         self.warnings: list[str] = []
         self._lab, self._wiring, self._fds, self._channel = lab, wiring, fds, channel
         self._base, self._hosts = base, hosts
-        self._nodes = {node.name: node for node in lab.nodes if node.kind != "bridge"}
+        self._nodes = {node.name: node for node in lab.nodes if node.has_processes}
         self._late = stages.late(lab)
         self._awaited = {Step(wait.node, wait.until) for node in lab.nodes for wait in node.waits}
         self._sorter = TopologicalSorter(stages.steps(lab))

@@ -37,7 +37,7 @@ def furnish(birth: Birth) -> Here:
     started = int(stat_fields(Path("/proc/self/stat").read_text())[19])
     socket.sethostname(node.hostname or node.name)
     place = f"{WORK}/nodes/{node.name}"
-    root = assemble(place, birth.base)
+    root = assemble(place, birth.base, own_network=not node.on_machine)
     _own_settings(root, place, node)
     for bind in node.binds:
         _bind(root, bind)

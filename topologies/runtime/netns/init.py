@@ -28,7 +28,7 @@ from topologies.runtime.netns.mgmt import MgmtAddresses, mgmt_addresses
 from topologies.runtime.netns.ports import Published
 from topologies.runtime.netns.programs import ENVIRONMENT
 from topologies.runtime.netns.root import WORK, Base, machine_base
-from topologies.runtime.netns.wiring import HOME, Wiring
+from topologies.runtime.netns.wiring import HOME, MACHINE, Wiring
 from topologies.runtime.syscalls import MS_BIND, MS_PRIVATE, MS_REC, NEWNET
 
 PINS = f"{WORK}/netns"  # each node's network stays referenced here, whatever becomes of its processes
@@ -42,14 +42,15 @@ HOME_SYSCTLS = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
 HOME_SYSCTLS |= {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv4.conf.all.rp_filter": "0"}
 
 
-def live(lab: Lab, rootless: bool, channel: Channel, published: list[Published]) -> NoReturn:
-    """Be a lab's first process; says Progress and then Built or Refused over the channel. Never returns."""
+def live(lab: Lab, rootless: bool, channel: Channel, published: list[Published], machine: int | None) -> NoReturn:
+    """Be a lab's first process; says Progress and then Built or Refused over the channel. Never returns. `machine` is
+    the machine's network, None for a sealed lab."""
     try:
         syscalls.die_with_parent(signal.SIGKILL)
         os.setsid()
         leave_caller()
         if isinstance(channel.hear(), Go):
-            built = _build(lab, rootless, channel)
+            built = _build(lab, rootless, channel, machine)
             if published:
                 from topologies.runtime.netns import relay  # asyncio takes 20 ms that most labs need not spend
 
@@ -85,7 +86,7 @@ def _idle() -> NoReturn:
     os.execvpe(IDLE[0], IDLE, ENVIRONMENT)
 
 
-def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
+def _build(lab: Lab, rootless: bool, channel: Channel, machine: int | None) -> Built:
     phases: dict[str, float] = {}
     warnings: list[str] = []
     with _timed(phases, "namespaces"):
@@ -95,10 +96,10 @@ def _build(lab: Lab, rootless: bool, channel: Channel) -> Built:
         needs.programs(lab)
         needs.open_files(len(wiring.spaces))
         _home_settings()
-        fds = _networks(lab, wiring, warnings)
+        fds = _networks(lab, wiring, warnings) | ({} if machine is None else {MACHINE: machine})
         channel.say(Progress("namespaces", len(wiring.spaces), len(wiring.spaces)))
     with _timed(phases, "links"):
-        _links(lab, wiring, fds, stages.late(lab))
+        wiring = _links(lab, wiring, fds, stages.late(lab))
         channel.say(Progress("links", len(wiring.cables), len(wiring.cables)))
     with _timed(phases, "daemons"):
         births = Births(lab, wiring, base, hosts(lab, mgmt), fds, channel)
@@ -163,8 +164,9 @@ def _networks(lab: Lab, wiring: Wiring, warnings: list[str]) -> dict[str, int]:
     return fds
 
 
-def _links(lab: Lab, wiring: Wiring, fds: dict[str, int], late: frozenset[str]) -> None:
-    """Make all links, then raise all, then address all, but for those of nodes whose links come late."""
+def _links(lab: Lab, wiring: Wiring, fds: dict[str, int], late: frozenset[str]) -> Wiring:
+    """Make all links, then raise all, then address all, but for those of nodes whose links come late. Returns the
+    wiring with all numbers known."""
     sockets = {space: Netlink.open(fd) for space, fd in fds.items()}
     try:
         sockets[HOME].send(wires.creations(wiring, fds))
@@ -173,6 +175,10 @@ def _links(lab: Lab, wiring: Wiring, fds: dict[str, int], late: frozenset[str]) 
                 set_sysctl(f"net.ipv6.conf.{bridge.name}.disable_ipv6", "0")
         for space, kernel in sockets.items():
             kernel.send(wires.tunnels(wiring, space))
+        if MACHINE in sockets:
+            numbers = {link.name: link.index for link in sockets[MACHINE].links()}
+            sockets[MACHINE].send(wires.branches(wiring, fds, numbers))
+            wiring = wires.numbered(wiring, numbers)
         early = {space: kernel for space, kernel in sockets.items() if space not in late}
         for space, kernel in early.items():
             kernel.send(wires.raisings(wiring, space))
@@ -181,6 +187,7 @@ def _links(lab: Lab, wiring: Wiring, fds: dict[str, int], late: frozenset[str]) 
     finally:
         for kernel in sockets.values():
             kernel.close()
+    return wiring
 
 
 def hosts(lab: Lab, mgmt: MgmtAddresses) -> str:

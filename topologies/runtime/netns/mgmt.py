@@ -26,7 +26,7 @@ class MgmtAddresses:
 
 def managed(node: LabNode) -> bool:
     """Whether a node has an eth0 in the management network."""
-    return node.kind != "bridge" and not node.network_mode
+    return node.has_processes and not node.network_mode
 
 
 def mgmt_addresses(lab: Lab) -> MgmtAddresses:

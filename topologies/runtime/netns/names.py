@@ -4,6 +4,7 @@ They are symbolic links to the lab's own references, which outlive a node's proc
 is ours, which its target says.
 """
 
+import errno
 import os
 
 from topologies.errors import Mistake
@@ -23,7 +24,7 @@ def target(record: LabRecord, space: str) -> str:
 
 def wanted(record: LabRecord) -> tuple[str, ...]:
     """The paths that a lab makes outside its folder: links, and the folder of them where there is none yet."""
-    links = [f"{FOLDER}/{record.lab.long_name(n.name)}" for n in record.lab.nodes if n.kind != "bridge"]
+    links = [f"{FOLDER}/{record.lab.long_name(n.name)}" for n in record.lab.nodes if n.has_processes]
     return tuple(links) if os.path.isdir(FOLDER) else (*links, FOLDER)
 
 
@@ -31,7 +32,7 @@ def make(record: LabRecord) -> None:
     """Make all links; Mistake where a name is taken."""
     os.makedirs(FOLDER, 0o755, exist_ok=True)
     for node in record.lab.nodes:
-        if node.kind == "bridge":
+        if not node.has_processes:
             continue
         link = f"{FOLDER}/{record.lab.long_name(node.name)}"
         if os.path.islink(link) and not os.path.exists(link):
@@ -48,5 +49,14 @@ def remove(record: LabRecord) -> None:
     for path in record.host_paths:
         if os.path.islink(path) and os.readlink(path).startswith(ours):
             os.unlink(path)
-        elif path == FOLDER and os.path.isdir(path) and not os.listdir(path) and not os.path.ismount(path):
-            os.rmdir(path)
+        elif path == FOLDER and os.path.isdir(path):
+            _remove_unused(path)
+
+
+def _remove_unused(folder: str) -> None:
+    """Remove a folder, unless others use it by now: it has names of theirs, or is a mount of `ip netns add`."""
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EBUSY):
+            raise

@@ -52,8 +52,8 @@ def _node(record: LabRecord, node: str) -> tuple[NodeRecord, LabNode]:
     found = {each.name: each for each in record.nodes}
     if node not in wanted or node not in found:
         raise Mistake(f"lab {record.name}: no node {node!r}; there are {', '.join(sorted(found))}")
-    if wanted[node].kind == "bridge":
-        raise Mistake(f"node {node} is a bridge: it has no processes and no power of its own")
+    if not wanted[node].has_processes:
+        raise Mistake(f"node {node} is of kind {wanted[node].kind}: it has no processes and no power of its own")
     return found[node], wanted[node]
 
 
@@ -75,7 +75,10 @@ def _signal_all(found: NodeRecord, *, pause: bool) -> None:
 
 
 def _links(record: LabRecord, space: str, *, up: bool) -> None:
-    """Take or give back the carrier of all that a space is cabled to, its addresses and routes with it."""
+    """Take or give back the carrier of all that a space is cabled to, its addresses and routes with it. Nothing on the
+    machine, which stays on."""
+    if space == wires.MACHINE:
+        return
     wiring = wires.wire(record.lab, mgmt_addresses(record.lab))
     with Netlink.open(names.target(record, space)) as kernel:
         if up:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from topologies.errors import Mistake
 from topologies.lab import LabNode
+from topologies.runtime.netns.frr import starts_frr
 
 ROOTFS = "rootfs:"  # rootfs:NAME is a folder that `make rootfs` made; an absolute path is any other
 FRR = ("/usr/lib/frr/docker-start",)
@@ -55,6 +56,10 @@ def profile_of(node: LabNode) -> Profile:
 
 
 def program_of(node: LabNode) -> tuple[str, ...]:
-    """What a node runs by itself: its own entrypoint and cmd, else what its image would; nothing beside our daemons."""
+    """What a node runs by itself: its own entrypoint and cmd, else what its image would; nothing beside our daemons.
+
+    FRR runs once: where an exec line starts it, as images that only bring it need, the image's own start is left out.
+    """
     own = (*node.entrypoint, *node.cmd)
-    return own if own or node.daemons else profile_of(node).starts
+    again = node.daemons or any(starts_frr(line.split()) for line in node.exec)
+    return own if own or again else profile_of(node).starts

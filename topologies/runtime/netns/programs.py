@@ -14,6 +14,7 @@ from pathlib import Path
 from topologies.errors import Fault
 from topologies.lab import Daemon, Healthcheck, LabNode
 from topologies.runtime import vty
+from topologies.runtime.listening import listens
 from topologies.runtime.netns import frr
 from topologies.runtime.netns.furnish import LOGS, numbers
 from topologies.waiting import until
@@ -99,14 +100,14 @@ def _few_files() -> Iterator[None]:
 
 def _start_suite(node: LabNode, wanted: frr.Suite) -> None:
     for argv in wanted.first:  # each leaves a process behind and ends when that is ready
-        _finish(node, argv, [spawn(node, argv, EXEC_LOG)])
-    _finish(node, ("FRR",), [spawn(node, argv, EXEC_LOG) for argv in wanted.others])
+        _finish(node, [argv])
+    _finish(node, wanted.others)
     if os.access(frr.INTEGRATED, os.R_OK):
         hasty = frr.hastens(_text(frr.INTEGRATED), _bgp(node, ()))
         _bgp(node, frr.HASTE if hasty else ())
-        _finish(node, ("vtysh", "-b"), [spawn(node, ("vtysh", "-b"), EXEC_LOG)])
+        _finish(node, [("vtysh", "-b")])
         _bgp(node, frr.LEISURE if hasty else ())
-    spawn(node, wanted.watcher, EXEC_LOG)
+    spawn(node, wanted.watcher, _log(wanted.watcher))
 
 
 def health(node: LabNode, check: Healthcheck) -> str:
@@ -168,10 +169,22 @@ def _bgp(node: LabNode, lines: Sequence[str]) -> bool:
     return True
 
 
-def _finish(node: LabNode, argv: Sequence[str], pids: Sequence[int]) -> None:
-    if any([_ended(pid, START_SECONDS) for pid in pids]):
-        words = _text(EXEC_LOG).strip()[-500:]
-        raise Fault(f"node {node.name}: {shlex.join(argv)} did not start: {words}")
+def _finish(node: LabNode, programs: Sequence[Sequence[str]]) -> None:
+    """Run programs side by side to their ends, a log each; Fault with the first words of one that failed."""
+    begun = [(argv, _size(_log(argv)), spawn(node, argv, _log(argv))) for argv in programs]
+    ended = [(argv, before, _ended(pid, START_SECONDS)) for argv, before, pid in begun]
+    for argv, before, code in ended:
+        if code:
+            words = Path(_log(argv)).read_bytes()[before:].decode(errors="replace").strip()[:500]
+            raise Fault(
+                f"node {node.name}: {os.path.basename(argv[0])} did not start, exit code {code} from "
+                f"{shlex.join(argv)}: {words or 'it printed nothing'}"
+            )
+
+
+def _log(argv: Sequence[str]) -> str:
+    """The log of a program, by its name."""
+    return f"{LOGS}/{os.path.basename(argv[0])}.log"
 
 
 def _ended(pid: int, within: float | None = None) -> int:
@@ -187,20 +200,15 @@ def _ended(pid: int, within: float | None = None) -> int:
 
 
 def _silence(node: LabNode, daemon: Daemon, pid: int) -> str:
-    """Why a daemon does not answer yet; Fault when it has ended."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.connect(daemon.ready)
+    """Why a daemon takes no calls yet; Fault when it has ended."""
+    if listens(daemon.ready):
         return ""
-    except OSError as error:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            code = os.waitstatus_to_exitcode(status)
-            words = _said(daemon).strip()[-2000:] or "it printed nothing"
-            raise Fault(f"node {node.name}: {daemon.name} ended at its start, exit code {code}: {words}") from error
-        return f"{daemon.ready}: {error.strerror}"
-    finally:
-        sock.close()
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    if ended:
+        code = os.waitstatus_to_exitcode(status)
+        words = _said(daemon).strip()[-2000:] or "it printed nothing"
+        raise Fault(f"node {node.name}: {daemon.name} ended at its start, exit code {code}: {words}")
+    return f"nobody listens at {daemon.ready}"
 
 
 def _said(daemon: Daemon) -> str:

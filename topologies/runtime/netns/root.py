@@ -136,7 +136,7 @@ def _copy_folders(source: str, target: str, depth: int) -> None:
                 _copy_folders(entry.path, place, depth - 1)
 
 
-def assemble(place: str, base: Base) -> str:
+def assemble(place: str, base: Base, *, own_network: bool) -> str:
     """Mount a node's root below `place` (which keeps what it writes); returns the root's path."""
     root, upper, work = (f"{place}/{name}" for name in ("root", "upper", "work"))
     for folder in (root, upper, work):
@@ -152,14 +152,15 @@ def assemble(place: str, base: Base) -> str:
     for name, mode in (("run", "755"), ("tmp", "1777"), ("var/tmp", "1777")):
         os.makedirs(f"{root}/{name}", exist_ok=True)
         syscalls.mount("tmpfs", f"{root}/{name}", "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
-    _guard_kernel(f"{root}/proc")
+    _guard_kernel(f"{root}/proc", own_network=own_network)
     _devices(f"{root}/dev")
     return root
 
 
-def _guard_kernel(proc: str) -> None:
+def _guard_kernel(proc: str, *, own_network: bool) -> None:
     """Settings of the whole machine cannot be changed from inside a node, those of its own network can."""
-    syscalls.mount(f"{proc}/sys/net", f"{proc}/sys/net", "", MS_BIND)
+    if own_network:
+        syscalls.mount(f"{proc}/sys/net", f"{proc}/sys/net", "", MS_BIND)
     syscalls.mount(f"{proc}/sys", f"{proc}/sys", "", MS_BIND | MS_REC)
     syscalls.mount("", f"{proc}/sys", "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
     if os.path.exists(f"{proc}/sysrq-trigger"):

@@ -25,8 +25,8 @@ class Step:
 
 
 def steps(lab: Lab) -> dict[Step, set[Step]]:
-    """Every step of a lab with those that must be done before it begins; bridges take no steps."""
-    nodes = {node.name: node for node in lab.nodes if node.kind != "bridge"}
+    """Every step of a lab with those that must be done before it begins; bridges and the machine take no steps."""
+    nodes = {node.name: node for node in lab.nodes if node.has_processes}
     awaited = {Step(wait.node, wait.until) for node in nodes.values() for wait in node.waits}
     found: dict[Step, set[Step]] = {}
     for node in nodes.values():

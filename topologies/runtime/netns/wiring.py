@@ -1,23 +1,28 @@
 """Which interfaces a lab has, where they live, and every netlink request that makes them: a pure function of the lab.
 
-A *space* is one network namespace: a node's, or the lab's own (""), where the management bridge and nodes of kind
-bridge live. Interface numbers are chosen here and unique in the lab, so that no look at the kernel is needed between
-requests, and so that the number a cable shows as its peer's names one interface only.
+A *space* is one network namespace: a node's, the lab's own (""), where the management bridge and nodes of kind
+bridge live, or that of the machine, in which a lab that was opened to it has ends of cables. Interface numbers are
+chosen here and unique in the lab, so that no look at the kernel is needed between requests, and so that the number a
+cable shows as its peer's names one interface only. On the machine the kernel chooses them.
 
 A tunnel (VXLAN) is made in its node's space and sends over that node's own network, as a router's does. On
 containerlab it sends over the machine's network; here that would lead packets out of the sealed lab.
+
+A macvlan is made in its node's space on an interface of the machine. It is not made promiscuous, as containerlab has
+it: that would make the machine's interface so.
 """
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from topologies.lab import DEFAULT_MTU, Dummy, End, Lab, LabNode, MgmtLink, Veth, Vxlan
+from topologies.lab import BRIDGE, DEFAULT_MTU, Dummy, End, HostLink, Lab, LabNode, Macvlan, MgmtLink, Veth, Vxlan
 from topologies.runtime import netlink_encode as encode
 from topologies.runtime.netlink_encode import Request, VethEnd, VxlanPath
 from topologies.runtime.netns.mgmt import MgmtAddresses
 
 HOME = ""  # the lab's own space
+MACHINE = ".machine"  # that of the machine; no node has such a name
 LO = 1
 FIRST_INDEX = 2
 NO_LINK_LOCAL = 1  # addr_gen_mode of ports that belong to a bridge
@@ -25,7 +30,8 @@ NO_LINK_LOCAL = 1  # addr_gen_mode of ports that belong to a bridge
 
 @dataclass(frozen=True, slots=True)
 class Plug:
-    """One end of a cable: its space, name and number there; `bridge` is the number of the bridge it is a port of."""
+    """One end of a cable: its space, name and number there (0: not known yet); `bridge` is the number of the bridge it
+    is a port of."""
 
     space: str
     name: str
@@ -66,13 +72,27 @@ class Tunnel:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A macvlan and the interface of the machine that it is on."""
+
+    plug: Plug
+    link: Macvlan
+
+    @property
+    def what(self) -> str:
+        """Its name in errors."""
+        return f"{self.link.end} -- macvlan:{self.link.host_interface}"
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
-    """All of a lab's interfaces. `spaces` leaves out the lab's own."""
+    """All of a lab's interfaces. `spaces` are those of nodes: neither the lab's own nor the machine's."""
 
     spaces: tuple[str, ...]
     bridges: tuple[Bridge, ...]
     cables: tuple[Cable, ...]
     tunnels: tuple[Tunnel, ...] = ()
+    branches: tuple[Branch, ...] = ()
 
     def index(self, space: str, name: str) -> int:
         """The number of an interface; KeyError where the lab has none of that name."""
@@ -85,15 +105,21 @@ class Wiring:
         return found | {(space, "lo"): LO for space in (HOME, *self.spaces)}
 
     def plugs(self) -> list[Plug]:
-        """The ends of all cables, then the tunnels, which need cables to send over."""
+        """The ends of all cables, then the tunnels, which need cables to send over, and the macvlans."""
         ends = [plug for cable in self.cables for plug in (cable.a, cable.b)]
-        return ends + [tunnel.plug for tunnel in self.tunnels]
+        return ends + [tunnel.plug for tunnel in self.tunnels] + [branch.plug for branch in self.branches]
+
+    def outer(self) -> list[Plug]:
+        """The ends of cables that are on the machine."""
+        return [plug for plug in self.plugs() if plug.space == MACHINE]
 
 
 def space_of(node: LabNode) -> str:
     """The space that a node lives in."""
-    if node.kind == "bridge":
+    if node.kind == BRIDGE:
         return HOME
+    if node.on_machine:
+        return MACHINE
     shared = node.network_mode.removeprefix("container:")
     return shared if shared != node.network_mode else node.name
 
@@ -102,11 +128,12 @@ def wire(lab: Lab, mgmt: MgmtAddresses) -> Wiring:
     """Lay out all interfaces of a lab, in its own order."""
     numbers = iter(range(FIRST_INDEX, 1 << 30))
     bridges = [Bridge(HOME, lab.mgmt.bridge or "mgmt", next(numbers), lab.mgmt.mtu, mgmt.bridge)] if mgmt.used else []
-    bridges += [Bridge(HOME, n.name[:15], next(numbers), DEFAULT_MTU) for n in lab.nodes if n.kind == "bridge"]
+    bridges += [Bridge(HOME, n.name[:15], next(numbers), DEFAULT_MTU) for n in lab.nodes if n.kind == BRIDGE]
     masters = {bridge.name: bridge.index for bridge in bridges}
     nodes = {node.name: node for node in lab.nodes}
     cables = []
     tunnels = []
+    branches = []
     for at, (node, addresses) in enumerate(mgmt.nodes):
         inner = Plug(node, "eth0", next(numbers), mac_of(lab.name, node, "eth0"), addresses)
         outer = Plug(HOME, f"mgmt{at}", next(numbers), mac_of(lab.name, "", f"mgmt{at}"), (), bridges[0].index)
@@ -115,8 +142,9 @@ def wire(lab: Lab, mgmt: MgmtAddresses) -> Wiring:
     def plug(end: End) -> Plug:
         node = nodes[end.node]
         mac = end.mac or mac_of(lab.name, end.node, end.interface)
-        master = masters[node.name[:15]] if node.kind == "bridge" else 0
-        return Plug(space_of(node), end.interface, next(numbers), mac, end.addresses, master)
+        master = masters[node.name[:15]] if node.kind == BRIDGE else 0
+        number = 0 if node.on_machine else next(numbers)
+        return Plug(space_of(node), end.interface, number, mac, end.addresses, master)
 
     for link in lab.links:
         if isinstance(link, Veth):
@@ -132,11 +160,26 @@ def wire(lab: Lab, mgmt: MgmtAddresses) -> Wiring:
             mac = mac_of(lab.name, "", link.host_interface)
             outside = Plug(HOME, link.host_interface, next(numbers), mac, (), bridges[0].index)
             cables.append(Cable(inside, outside, link.mtu, None, f"{link.end} -- mgmt-net"))
+        elif isinstance(link, HostLink):
+            mac = link.host_mac or mac_of(lab.name, MACHINE, link.host_interface)
+            outside = Plug(MACHINE, link.host_interface, 0, mac)
+            cables.append(Cable(plug(link.end), outside, link.mtu, None, f"{link.end} -- host:{link.host_interface}"))
         elif isinstance(link, Vxlan):
             tunnels.append(Tunnel(plug(link.end), link))
+        elif isinstance(link, Macvlan):
+            branches.append(Branch(plug(link.end), link))
     spaces = dict.fromkeys(space_of(node) for node in lab.nodes)
-    inner_spaces = tuple(space for space in spaces if space != HOME)
-    return Wiring(inner_spaces, tuple(bridges), tuple(cables), tuple(tunnels))
+    inner_spaces = tuple(space for space in spaces if space not in (HOME, MACHINE))
+    return Wiring(inner_spaces, tuple(bridges), tuple(cables), tuple(tunnels), tuple(branches))
+
+
+def numbered(wiring: Wiring, machine: Mapping[str, int]) -> Wiring:
+    """The wiring with the numbers that its ends on the machine were given there, by their names."""
+
+    def known(plug: Plug) -> Plug:
+        return replace(plug, index=machine[plug.name]) if plug.space == MACHINE else plug
+
+    return replace(wiring, cables=tuple(replace(each, a=known(each.a), b=known(each.b)) for each in wiring.cables))
 
 
 def stub_name(interface: str) -> str:
@@ -177,12 +220,21 @@ def tunnels(wiring: Wiring, space: str) -> list[Request]:
     ]
 
 
+def branches(wiring: Wiring, fds: Mapping[str, int], machine: Mapping[str, int]) -> list[Request]:
+    """Requests that make all macvlans, sent from the machine's space, the numbers of whose interfaces `machine` has."""
+    made = []
+    for each in wiring.branches:
+        end = VethEnd(each.plug.name, fds[each.plug.space], each.plug.index, each.plug.mac)
+        made.append(encode.new_macvlan(end, machine[each.link.host_interface], each.link.mode, each.what))
+    return made
+
+
 def raisings(wiring: Wiring, space: str) -> list[Request]:
-    """Requests that put a space's ports under their bridges and raise all that it has."""
+    """Requests that put a space's ports under their bridges and raise all of the lab's that it has."""
     bridges = [bridge for bridge in wiring.bridges if bridge.space == space]
     plugs = [plug for plug in wiring.plugs() if plug.space == space]
     where = space or "lab"
-    found = [encode.set_link(LO, f"{where}: lo up", up=True)]
+    found = [] if space == MACHINE else [encode.set_link(LO, f"{where}: lo up", up=True)]
     found += [encode.set_link(bridge.index, f"{where}: {bridge.name} up", up=True) for bridge in bridges]
     for plug in plugs:
         found.append(encode.set_link(plug.index, f"{where}: {plug.name} up", up=True, master=plug.bridge or None))
@@ -206,7 +258,7 @@ def settings(lab: Lab, wiring: Wiring, space: str, *, again: bool = False) -> li
         (bridge.index, bridge.name, a) for bridge in wiring.bridges if bridge.space == space for a in bridge.addresses
     ]
     found = [encode.new_address(number, a, f"{space or 'lab'}: {name} address {a}") for number, name, a in ends]
-    for node in (node for node in lab.nodes if node.kind != "bridge" and space_of(node) == space):
+    for node in (node for node in lab.nodes if node.has_processes and space_of(node) == space):
         found += _settings(node, {name: number for (where, name), number in index.items() if where == space})
         found += (
             []

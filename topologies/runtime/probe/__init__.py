@@ -19,6 +19,7 @@ def all() -> tuple[Capability, ...]:
         kernel.user_namespaces(),
         kernel.rootless_overlay(),
         programs.nsenter(),
+        programs.ping(),
         programs.frr(),
         programs.gobgp(),
         programs.docker(),
@@ -41,4 +42,5 @@ def lack_of_netns() -> str:
 @cache
 def lack_of_containerlab() -> str:
     """What is missing for the containerlab runtime, and its cure; "" when nothing is."""
-    return first_lack(programs.docker(), programs.containerlab(), programs.frr_image(), programs.nsenter())
+    ours = (programs.docker(), programs.containerlab(), programs.frr_image(), programs.nsenter())
+    return first_lack(*ours, kernel.trial("nft"))

@@ -40,7 +40,12 @@ TRIALS = (
     ),
     Trial("tbf", "link rates", "tc qdisc add dev lo root tbf rate 1gbit burst 64k latency 1ms", "CONFIG_NET_SCH_TBF"),
     Trial("htb", "rates by class of traffic", "tc qdisc add dev lo root htb default 1", "CONFIG_NET_SCH_HTB"),
-    Trial("nft", "loss, corruption, ECN marks without netem", "nft add table inet probe", "CONFIG_NF_TABLES"),
+    Trial(
+        "nft",
+        "the seal of the containerlab runtime; loss, corruption, ECN marks without netem",
+        "nft add table inet probe",
+        "CONFIG_NF_TABLES",
+    ),
     Trial(
         "dummy",
         "links of type dummy",
@@ -114,6 +119,11 @@ def trials() -> tuple[Capability, ...]:
     return tuple(
         _judged(trial, words.strip()) for trial, words in zip(TRIALS, done.stdout.split("---\n"), strict=False)
     )
+
+
+def trial(name: str) -> Capability:
+    """What came of one of the trials."""
+    return next(each for each in trials() if each.name == name)
 
 
 @cache

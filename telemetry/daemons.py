@@ -1,0 +1,68 @@
+"""Ask the routing daemons of many nodes, each by its own vty socket.
+
+All are asked side by side and not node by node, so that daemons that hang cost one timeout together.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from telemetry import frr
+from telemetry.model import BfdPeer, Session
+from topologies.errors import Fault
+from topologies.lab import LabNode
+from topologies.runtime.door import Door
+
+AT_ONCE = 64  # daemons asked side by side: each that hangs keeps one of these places until its time is over
+WITHIN = 10  # seconds that a daemon has for its answer
+QUESTIONS = {"bgpd": "show bgp neighbors json", "bfdd": "show bfd peers json", "zebra": "show version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What a node's daemons show; `lacks` has those that did not: (daemon, why)."""
+
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    bfd: tuple[BfdPeer, ...] = ()
+    lacks: tuple[tuple[str, str], ...] = ()
+
+
+@contextmanager
+def asking(nodes: Collection[LabNode], doors: Mapping[str, Door]) -> Iterator[Callable[[str], Routing]]:
+    """Begin to ask the daemons of these nodes; the function that this gives waits for the answers of one node.
+
+    A node that declares no daemons is asked as well, but may stay silent. A node that is not among these shows nothing.
+    """
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = {
+            node.name: {name: pool.submit(_ask, doors[node.name], name) for name in _daemons(node)} for node in nodes
+        }
+        declaring = {node.name for node in nodes if node.daemons}
+        yield lambda node: _routing(asked.get(node, {}), must_answer=node in declaring)
+
+
+def _daemons(node: LabNode) -> list[str]:
+    declared = {daemon.name for daemon in node.daemons}
+    return [daemon for daemon in QUESTIONS if not declared or daemon in declared]
+
+
+def _ask(door: Door, daemon: str) -> str:
+    return door.vty(daemon, QUESTIONS[daemon], timeout=WITHIN)
+
+
+def _routing(asked: Mapping[str, Future[str]], *, must_answer: bool) -> Routing:
+    sessions: dict[str, Session] = {}
+    bfd: tuple[BfdPeer, ...] = ()
+    lacks = []
+    for daemon, answer in asked.items():
+        try:
+            text = answer.result()
+            if daemon == "bgpd":
+                sessions = frr.parse_neighbors(text)
+            elif daemon == "bfdd":
+                bfd = frr.parse_bfd(text)
+        except Fault as error:
+            if must_answer:
+                lacks.append((daemon, str(error)))
+    return Routing(sessions, bfd, tuple(lacks))
