@@ -5,10 +5,11 @@ import re
 RUNNING = "show running-config"
 STORES = ("running", "startup", "candidate")
 REMOVED = "<removed>"
-# The integrated file; else those of the daemons, which a router without integrated configuration has.
-STARTUP = """cat /etc/frr/frr.conf 2>/dev/null || for each in $(ls /etc/frr/*.conf 2>/dev/null); do
-[ "$each" = /etc/frr/vtysh.conf ] || cat "$each"
-done"""
+# The integrated file, unless vtysh.conf says that there is none (Debian's package puts one there that nobody reads);
+# else those of the daemons.
+STARTUP = """cd /etc/frr || exit 0
+if [ -e frr.conf ] && ! grep -qs '^no service integrated-vtysh-config' vtysh.conf; then exec cat frr.conf; fi
+for each in *.conf; do case $each in frr.conf|vtysh.conf|'*.conf') ;; *) cat "$each" ;; esac; done"""
 _AROUND = re.compile(r"\A.*?Current configuration:\n|^XFRR_\w+\n", re.DOTALL | re.MULTILINE)
 _SECRET = re.compile(
     r"^(\s*(?:"
