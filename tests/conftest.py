@@ -1,10 +1,12 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
-A test in tests/RING needs what the ring of that name needs, and root where it is marked `root_only(REASON)`.
-CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
+A test in tests/RING needs what the ring of that name needs, root where it is marked `root_only(REASON)`, and programs
+where it is marked `programs(NAME, ...)`. CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a
+failure, so that CI cannot pass by not running.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ NEEDS = {
     "bench": ("netns", "containerlab"),
     "containerlab": ("containerlab",),
 }
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what programs in a node have
 
 
 def promised() -> set[str]:
@@ -31,11 +34,13 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
     """What a test needs and does not have here: the ring that it is for, and why."""
     ring = item.path.relative_to(TESTS).parts[0]
     marked = item.get_closest_marker("root_only")
+    programs = [name for mark in item.iter_markers("programs") for name in mark.args]
     for need in NEEDS.get(ring, ()):
         if lack := LACKS[need]():
             yield need, lack
         if marked and os.geteuid() != 0:
             yield need, f"only root {marked.args[0]}"
+        yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -457,7 +457,7 @@ def test_help_imports_nothing_heavy() -> None:
     """`closlab --help` stays quick because it loads no renderer, no telemetry and no netlink library."""
     code = (
         "import sys; from labs.cli import run; run(['--help'])\n"
-        "heavy = {'jinja2', 'yaml', 'nornir', 'asyncio', 'telemetry', 'automation'} & set(sys.modules)\n"
+        "heavy = {'jinja2', 'yaml', 'nornir', 'napalm', 'asyncio', 'telemetry', 'automation'} & set(sys.modules)\n"
         "sys.exit(','.join(sorted(heavy)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

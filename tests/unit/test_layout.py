@@ -1,7 +1,11 @@
 """The shape of the repository: names, and what may import what."""
 
 import importlib
+import subprocess
+import sys
 import tomllib
+import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -24,3 +28,24 @@ def test_the_distribution_ships_exactly_the_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
     assert tuple(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == PACKAGES
+
+
+def test_a_wheel_has_the_packages_and_the_driver_where_napalm_looks(tmp_path: Path) -> None:
+    """NAPALM imports `napalm_frr`, so it is at the top of the wheel, and there only."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+
+    names = [Path(name).parts for name in zipfile.ZipFile(wheel).namelist()]
+
+    tops = {parts[0] for parts in names if not parts[0].endswith(".dist-info")}
+    assert tops == {*PACKAGES, "napalm_frr", "napalm_frr.egg-info"}
+    assert ("napalm_frr", "driver.py") in names
+    assert not [parts for parts in names if "drivers" in parts]
+
+
+def test_the_driver_has_the_version_of_the_distribution_that_ships_it() -> None:
+    """NAPALM's command line asks for a distribution of the driver's name, and ends where there is none."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    assert metadata.version("napalm_frr") == project["project"]["version"]

@@ -1,0 +1,63 @@
+"""A node of a running lab, on either runtime: its daemons by their vty sockets, programs in its namespaces."""
+
+import os
+from collections.abc import Sequence
+from functools import cache
+
+from napalm.base.exceptions import CommandErrorException, ConnectionException
+
+from napalm_frr.transport import Target
+from topologies.errors import ClosError
+from topologies.process import Finished
+from topologies.runtime import door, store
+from topologies.runtime.door import Door
+from topologies.runtime.store import Store
+
+
+@cache
+def labs(setting: str | None) -> Store:
+    """Where labs are remembered, found once for each CLOSLAB_STATE: joining a lab makes an ordinary user root in it."""
+    return store.here({"CLOSLAB_STATE": setting} if setting else None)
+
+
+def open_lab(target: Target) -> "LabTransport":
+    """The node that the target's host name names, in the lab that its optional arguments name.
+
+    Raises ConnectionException for a lab or node that is not there. A lab of the `netns` runtime that runs without root
+    is joined by this process, which a process can do only before it has threads: those that it starts later are in.
+    """
+    name = str(target.options["lab"])
+    try:
+        record = labs(os.environ.get("CLOSLAB_STATE")).read(name)
+        door.enter(record)
+        return LabTransport(door.open_door(record, target.hostname), target.timeout)
+    except ClosError as error:
+        raise ConnectionException(f"{error}; `closlab show` lists labs and nodes") from error
+    except OSError as error:
+        cure = "open the first driver before there are threads, or use nornir's serial runner"
+        raise ConnectionException(f"lab {name}: {target.hostname}: {error.strerror}; {cure}") from error
+
+
+class LabTransport:
+    """A node by its door."""
+
+    def __init__(self, node: Door, timeout: float) -> None:
+        self._node = node
+        self._timeout = timeout
+
+    def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
+        """What a daemon answers to a command."""
+        try:
+            return self._node.vty(daemon, command, timeout=timeout or self._timeout)
+        except (ClosError, OSError) as error:
+            raise CommandErrorException(f"{self._node.node}: {error}") from error
+
+    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
+        """Run a program in the node to its end."""
+        try:
+            return self._node.run(argv, check=check, timeout=timeout or self._timeout)
+        except ClosError as error:
+            raise CommandErrorException(f"{self._node.node}: {error}") from error
+
+    def close(self) -> None:
+        """Nothing stays open between two questions."""
