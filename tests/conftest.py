@@ -1,13 +1,16 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
-A test in tests/RING needs what the ring of that name needs, root where it is marked `root_only(REASON)`, and programs
-where it is marked `programs(NAME, ...)`. CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a
-failure, so that CI cannot pass by not running.
+A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
+it is marked `programs(NAME, ...)`, and that another user can use this folder where it is marked `stranger`.
+CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 """
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ NEEDS = {
     "bench": ("netns", "containerlab"),
     "containerlab": ("containerlab",),
 }
+STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what programs in a node have
 
 
@@ -40,7 +44,17 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield need, lack
         if marked and os.geteuid() != 0:
             yield need, f"only root {marked.args[0]}"
+        if item.get_closest_marker("stranger") and os.geteuid() == 0 and (lack := lack_of_strangers()):
+            yield need, lack
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
+
+
+@cache
+def lack_of_strangers() -> str:
+    """Why another user cannot run these tests' programs; "" where one can. Root only."""
+    words = [sys.executable, "-c", "import sys; open(sys.argv[1])", __file__]
+    done = subprocess.run([*STRANGER, *words], cwd="/", capture_output=True, text=True, check=False)
+    return f"another user cannot use {TESTS.parent}: {done.stderr.strip()}" if done.returncode else ""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -71,6 +71,7 @@ def test_who_may_not_make_namespaces_is_told_so(closlab: Closlab) -> None:
 
 
 @root_only
+@pytest.mark.stranger
 def test_somebody_elses_labs_are_out_of_reach(closlab: Closlab, tmp_path: Path) -> None:
     """Another user may neither see, nor take down, nor add to them; the message says which way is open."""
     assert closlab("up", "small.yml", "--no-check").returncode == 0

@@ -25,6 +25,7 @@ def trixie() -> str:
     return str(ROOT / ".cache" / "rootfs" / "trixie")
 
 
+@pytest.mark.programs("mmdebstrap")
 @pytest.mark.parametrize("attempt", range(3))
 def test_a_fabric_of_frr_10_converges(trixie: str, attempt: int) -> None:
     """Every session, every route, every probe, and the connected routes that zebra owes to the kernel's addresses."""

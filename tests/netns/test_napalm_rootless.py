@@ -45,6 +45,7 @@ def home() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.stranger
 @pytest.mark.root_only("can become somebody else")
 def test_a_lab_without_root_is_joined_before_there_are_threads(home: Path) -> None:
     """Threads that begin after the first node was opened work; without that, the message says what to do."""

@@ -48,6 +48,7 @@ print("all of it")
 """
 
 
+@pytest.mark.stranger
 @pytest.mark.root_only("can become somebody else")
 def test_an_ordinary_user_has_the_whole_lab(tmp_path: Path) -> None:
     """Up, converged, asked, restarted, power-cycled and down, by a user without any privilege."""

@@ -164,6 +164,7 @@ def one_router(folder: Path, daemons: str) -> Path:
     return file
 
 
+@pytest.mark.programs("mmdebstrap")
 def test_two_versions_of_frr_run_in_one_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A router of a root file system folder and one of the machine exchange their routes; images start FRR alone."""
     process.run([str(ROOT / ".ci" / "rootfs")], timeout=280)
