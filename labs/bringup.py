@@ -81,9 +81,9 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) -> LabRecord:
-    """Wait until every planned route and session is there; without a plan, until a check finds nothing wrong."""
+    """Wait until every planned route and session is there; without a plan, until it has settled."""
     if plan is None:
-        _, seconds = timed(lambda: settle(record, None, min(within, SETTLING)))
+        _, seconds = timed(lambda: settle(record, None, within))
     else:
         from telemetry.converge import converge
 
@@ -92,13 +92,21 @@ def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) ->
 
 
 def settle(record: LabRecord, plan: Plan | None, within: float) -> None:
-    """Wait until a check without the mesh finds nothing wrong, at most `within` seconds.
+    """Wait until a check without the mesh finds nothing wrong; without a plan, then also until its routing is at rest.
 
-    What is still wrong then is the check's to report: a lab without a plan may be meant so.
+    What is still wrong after `within` seconds is the check's to report; a lab without a plan may be meant so, and is
+    not waited for longer than SETTLING. Raises Fault where nothing is wrong and routes still move.
     """
-    with suppress(Fault):
+    deadline = time.monotonic() + within
+    try:
         until(
             f"lab {record.name} settled",
             lambda: "; ".join(str(each) for each in verdict(record, plan, mesh=False).differences[:1]),
-            within=within,
+            within=within if plan else min(within, SETTLING),
         )
+    except Fault:
+        return
+    if plan is None:
+        from telemetry.rest import wait_for_rest
+
+        wait_for_rest(record, within=deadline - time.monotonic())

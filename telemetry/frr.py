@@ -62,7 +62,7 @@ class _Bfd(msgspec.Struct):
 def parse_neighbors(text: str) -> dict[str, Session]:
     """The sessions in the answer to `show bgp neighbors json`. Raises Fault where it is not that."""
     # Without `router bgp`, and per VRF, FRR mixes remarks among the neighbours.
-    found = _decode(text, dict[str, _Neighbor | bool | int | str | None])
+    found = decoded(text, dict[str, _Neighbor | bool | int | str | None])
     return {name: _session(name, each) for name, each in found.items() if isinstance(each, _Neighbor)}
 
 
@@ -79,7 +79,7 @@ def parse_states(text: str) -> dict[str, str]:
 
 def parse_bfd(text: str) -> tuple[BfdPeer, ...]:
     """The sessions in the answer of bfdd to `show bfd peers json`. Raises Fault where it is not that."""
-    return tuple(BfdPeer(each.peer, each.interface, each.status) for each in _decode(text, list[_Bfd]))
+    return tuple(BfdPeer(each.peer, each.interface, each.status) for each in decoded(text, list[_Bfd]))
 
 
 def _session(name: str, seen: _Neighbor) -> Session:
@@ -110,11 +110,12 @@ def _session(name: str, seen: _Neighbor) -> Session:
 
 
 def _summary(text: str, family: str) -> dict[str, _SummaryPeer]:
-    found = _decode(text, dict[str, msgspec.Raw]).get(family)
+    found = decoded(text, dict[str, msgspec.Raw]).get(family)
     return msgspec.json.decode(found, type=_Summary).peers if found is not None else {}
 
 
-def _decode(text: str, kind: Any) -> Any:
+def decoded(text: str, kind: Any) -> Any:
+    """A daemon's JSON as values of a type. Raises Fault where it is not that."""
     try:
         return msgspec.json.decode(text.encode(), type=kind)
     except msgspec.MsgspecError as error:

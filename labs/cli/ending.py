@@ -165,4 +165,4 @@ def closing(done: Brought) -> str:
     if not done.fine:
         wrong = "differs from its plan" if done.plan else "not all is well"
         return f"Lab {done.record.name} is up {within}, but {wrong}: see above."
-    return f"Lab {done.record.name} is up {within}, {'converged and checked' if done.plan else 'checked'}."
+    return f"Lab {done.record.name} is up {within}, {'converged' if done.plan else 'settled'} and checked."

@@ -1,0 +1,92 @@
+"""Wait until the routing of a lab has come to rest, which can be known without a plan.
+
+At rest means that no daemon has work left, no update is on its way between two of them, and nothing has changed since
+the last look. Nodes are looked at one after another, so one look proves nothing: an update that leaves a node not yet
+seen wakes one that was. Two looks that are alike do (F. Mattern's four counters, 1987). Sessions that were reset have
+lost count of their updates, so for those the second look alone must do.
+
+Only BGP by FRR tells all this. Nodes that run no bgpd of FRR are taken to be at rest.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from telemetry.facts import open_doors
+from telemetry.frr_work import Connection, Updates, parse_updates, parse_versions, queued, uninstalled, unsent
+from topologies.errors import Fault
+from topologies.lab import BRIDGE
+from topologies.runtime.door import Door, enter
+from topologies.runtime.model import LabRecord
+from topologies.runtime.netlink import KernelRoute
+from topologies.waiting import until
+
+EVERY = 0.02  # seconds between two looks
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The routing of a node at one moment: the work that its daemons have left, its updates, its kernel's routes."""
+
+    work: tuple[str, ...] = ()
+    updates: Mapping[Connection, Updates] = field(default_factory=dict)
+    routes: tuple[KernelRoute, ...] = ()
+
+
+def wait_for_rest(record: LabRecord, *, within: float) -> float:
+    """Wait until all routes are where they will be; returns the seconds that it took.
+
+    Raises Fault after `within` seconds, naming a node whose routing is not at rest and why.
+    """
+    begun = time.monotonic()
+    enter(record)
+    doors, _ = open_doors(record, [node.name for node in record.lab.nodes if node.kind != BRIDGE])
+    routers = {name: door for name, door in doors.items() if _speaks(door)}
+    before: dict[str, Routing] = {}
+
+    def missing() -> str:
+        nonlocal before
+        now: dict[str, Routing] = {}
+        for name, door in routers.items():
+            now[name] = _look(door)
+            if now[name].work:
+                return f"{name} has {now[name].work[0]}"
+        lack = next(unrest(before, now), "")
+        before = now
+        return lack
+
+    missing()  # the first look has none to be like, however short the time
+    until(f"routing of lab {record.name} at rest", missing, within=within, every=EVERY, longest=EVERY)
+    return time.monotonic() - begun
+
+
+def unrest(before: Mapping[str, Routing], now: Mapping[str, Routing]) -> Iterator[str]:
+    """Why two looks at all routers do not show that routing is at rest."""
+    sessions = {connection: seen for routing in now.values() for connection, seen in routing.updates.items()}
+    for name, routing in now.items():
+        yield from (f"{name} has {each}" for each in routing.work)
+        for connection, ours in routing.updates.items():
+            theirs = sessions.get(connection.reversed)
+            if theirs and ours.from_begin and theirs.from_begin and ours.taken != theirs.sent:
+                yield f"updates from {ours.neighbor} to {name} are on their way"
+        if before.get(name) != routing:
+            yield f"the routes of {name} still change"
+
+
+def _speaks(door: Door) -> bool:
+    try:
+        door.vty("bgpd", "show version")
+    except Fault:  # it runs no bgpd of FRR; whether it should is the check's to say
+        return False
+    return True
+
+
+def _look(door: Door) -> Routing:
+    updates, work = parse_updates(door.vty("bgpd", "show bgp neighbors json"))
+    work += tuple(queued(door.vty("bgpd", "show work-queues")))
+    for family, version in parse_versions(door.vty("bgpd", "show bgp summary json")).items():
+        work += tuple(unsent(door.vty("bgpd", f"show bgp {family} unicast update-groups"), version))
+    work += tuple(queued(door.vty("zebra", "show work-queues")))
+    work += tuple(uninstalled(door.vty("zebra", "show zebra dplane")))
+    with door.netlink() as kernel:
+        return Routing(work, updates, tuple(kernel.routes()))
