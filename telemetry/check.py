@@ -1,7 +1,7 @@
 """Is a running lab what it must be? `check` asks, compares with the plan, and sends probes over every path.
 
 `differences` (pure) is the comparison; `telemetry.mesh` is the data plane. A lab without a plan is compared with
-its own file and with itself (`telemetry.compare_lab`).
+its own file and with itself (`telemetry.compare_lab`, `telemetry.compare_asn`).
 """
 
 import time
@@ -10,10 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from telemetry.compare import differences
+from telemetry.compare_asn import asn_differences, sharing
 from telemetry.compare_lab import lab_differences
 from telemetry.facts import collect
 from telemetry.mesh import judge_mesh, run_mesh
 from telemetry.model import Difference, NodeFacts
+from telemetry.origins import own_prefixes
 from telemetry.probes import MeshSummary
 from topologies.aside import aside
 from topologies.lab import Lab
@@ -61,11 +63,12 @@ def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
 
 
 def check_without_plan(record: LabRecord, lab: Lab) -> CheckReport:
-    """Test what can be tested without a plan: nodes, links, daemons, configured sessions, addresses, neighbours."""
+    """Test what can be tested without a plan: nodes, links, daemons, configured sessions, addresses, AS numbers."""
     clock = _Clock()
     facts = collect(record)
+    own = own_prefixes(record, sharing(facts))
     clock.lap("facts")
-    found = lab_differences(lab, facts)
+    found = (*lab_differences(lab, facts), *asn_differences(lab, facts, own))
     clock.lap("compare")
     return CheckReport(found, None, clock.laps, _counts(facts))
 

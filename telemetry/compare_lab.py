@@ -73,18 +73,24 @@ def session_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Di
 
 
 def address_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Global addresses that two interfaces of the lab have. Anycast on `lo` is no mistake, nor is a shared network."""
-    first: dict[str, Endpoint] = {}
+    """Global addresses that two interfaces of the lab have; a shared network is one.
+
+    Anycast is meant so: it stands on `lo` beside an address of the node's own. A node whose every loopback of a family
+    is another's as well has none by which it can be told from that other.
+    """
+    owners: dict[str, list[Endpoint]] = {}
     for node in (node for node in lab.nodes if not node.network_mode.startswith("container:")):
         for interface, cidr in facts[node.name].addresses:
             address = ip_interface(cidr).ip
-            if address.is_link_local or address.is_loopback or interface in ("lo", MANAGEMENT):
-                continue
-            owner = first.setdefault(str(address), Endpoint(node.name, interface))
-            if owner != Endpoint(node.name, interface):
-                expected = "on one interface of the lab"
-                found = f"on {interface}, and on {owner}"
-                yield Difference(node.name, f"address {address}", What.ADDRESS_TWICE, expected, found)
+            if not (address.is_link_local or address.is_loopback or interface == MANAGEMENT):
+                owners.setdefault(str(address), []).append(Endpoint(node.name, interface))
+    own = {(at[0].node, ":" in text) for text, at in owners.items() if len(at) == 1 and at[0].interface == "lo"}
+    for text, at in owners.items():
+        if all(end.interface == "lo" and (end.node, ":" in text) in own for end in at):
+            continue
+        for end in at[1:]:
+            found = f"on {end.interface}, and on {at[0]}"
+            yield Difference(end.node, f"address {text}", What.ADDRESS_TWICE, "on one interface of the lab", found)
 
 
 def neighbour_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:

@@ -14,6 +14,7 @@ from topologies.errors import Fault
 from topologies.plan import IPV4, IPV6
 
 FAMILIES = {"ipv4Unicast": IPV4, "ipv6Unicast": IPV6}
+NOBODY = "(unspec)"  # the peer that a router's own routes are from
 BOTH = "advertisedAndReceived"
 
 
@@ -31,6 +32,7 @@ class _Family(msgspec.Struct, rename="camel"):
 
 class _Neighbor(msgspec.Struct, rename="camel"):
     remote_as: int = 0
+    local_as: int = 0
     bgp_state: str = ""
     remote_router_id: str = ""
     hostname: str = ""
@@ -51,6 +53,14 @@ class _SummaryPeer(msgspec.Struct, rename="camel"):
 
 class _Summary(msgspec.Struct):
     peers: dict[str, _SummaryPeer] = {}
+
+
+class _Path(msgspec.Struct, rename="camel"):
+    peer_id: str = ""
+
+
+class _Table(msgspec.Struct):
+    routes: dict[str, list[_Path]] = {}
 
 
 class _Bfd(msgspec.Struct):
@@ -75,6 +85,12 @@ def parse_states(text: str) -> dict[str, str]:
             if states.get(neighbor, ESTABLISHED) == ESTABLISHED:
                 states[neighbor] = peer.state
     return states
+
+
+def parse_own(text: str) -> tuple[str, ...]:
+    """The prefixes that a router itself brings into BGP, out of its table in JSON."""
+    routes = decoded(text, _Table).routes
+    return tuple(prefix for prefix, paths in routes.items() if any(path.peer_id == NOBODY for path in paths))
 
 
 def parse_bfd(text: str) -> tuple[BfdPeer, ...]:
@@ -106,6 +122,7 @@ def _session(name: str, seen: _Neighbor) -> Session:
         uptime=seen.bgp_timer_up_msec / 1000 if seen.bgp_state == ESTABLISHED else 0.0,
         last_reset=seen.last_notification_reason or seen.last_reset_due_to,
         admin_down=seen.admin_shut_down,
+        local_asn=seen.local_as,
     )
 
 

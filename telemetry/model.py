@@ -33,6 +33,7 @@ class Session:
     uptime: float = 0
     last_reset: str = ""
     admin_down: bool = False
+    local_asn: int = 0
 
     @property
     def established(self) -> bool:
@@ -92,6 +93,7 @@ class What(StrEnum):
     SESSION_UNPLANNED = "session-unplanned"
     SESSION_DOWN = "session-down"
     ASN = "asn"
+    ASN_TWICE = "asn-twice"
     PEER = "peer"
     CAPABILITY = "capability"
     BFD_DOWN = "bfd-down"

@@ -16,6 +16,7 @@ import pytest
 from wanted import FRR_BASE, Machine, nothing, reaches
 
 from labs.bringup import Brought, bring_up
+from telemetry.model import What
 from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.runtime.door import Door, open_door
@@ -55,6 +56,46 @@ def test_the_shipped_file_runs_and_all_loopbacks_are_reached(tmp_path: Path) -> 
     assert programs == {"sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE}
     assert delays == 0
     assert {node.profile for node in done.record.nodes} == {"frr"}
+
+
+def changed(folder: Path, *words: tuple[str, str]) -> Path:
+    """A copy of the shipped file and its configurations, with words replaced in all of them; leaves have no role."""
+    (folder / "clos-2x4").mkdir()
+    for path in (SHIPPED, *(SHIPPED.parent / "clos-2x4").iterdir()):
+        text = path.read_text().replace("group: leaf", "group: tor").replace("    leaf:\n", "    tor:\n")
+        for old, new in words:
+            text = text.replace(old, new)
+        (folder / path.relative_to(SHIPPED.parent)).write_text(text)
+    return folder / SHIPPED.name
+
+
+def test_two_leaves_of_one_asn_are_named_and_two_spines_are_not(tmp_path: Path) -> None:
+    """All sessions are up, but the leaves drop each other's routes for loops; spines share theirs on purpose."""
+    with brought(changed(tmp_path, ("65002", "65001")), tmp_path, "asn") as done:
+        report = done.report
+
+    assert report is not None
+    assert [(each.node, each.subject, each.what) for each in report.differences] == [
+        ("leaf2", "AS 65001", What.ASN_TWICE)
+    ]
+    assert report.differences[0].found == (
+        "that of leaf1 too: leaf1 has no route to 10.255.1.2/32 and leaf2 has no route to 10.255.1.1/32"
+    )
+
+
+def test_a_loopback_that_two_configurations_set_is_named(tmp_path: Path) -> None:
+    """It is set by FRR, so only the lab itself and the configurations tell."""
+    lines = "interface lo\n ip address 10.255.1.4/32\nexit\n!\nrouter bgp"
+    words = [(f"        - ip addr add 10.255.1.{leaf}/32 dev lo\n", "") for leaf in (3, 4)]
+    path = changed(tmp_path, *words, ("router bgp 65003", f"{lines} 65003"), ("router bgp 65004", f"{lines} 65004"))
+    with brought(path, tmp_path, "lo") as done:
+        report = done.report
+
+    assert report is not None
+    assert [(each.node, each.subject, each.what, each.found) for each in report.differences] == [
+        ("leaf4", "address 10.255.1.4", What.ADDRESS_TWICE, "on lo, and on leaf3:lo")
+    ]
+    assert done.record.lab.warnings == ("address 10.255.1.4 is set on leaf3:lo and leaf4:lo",)
 
 
 def routed(door: Door) -> set[str]:

@@ -346,3 +346,21 @@ def test_a_lab_without_a_plan_is_compared_with_its_file() -> None:
     assert [each.what for each in lab_facts(leaf1=with_session(state="Idle", admin_down=True))] == []
     assert [each.what for each in lab_facts(leaf1=dead)] == [What.NODE_DEAD]
     assert [each.what for each in lab_facts(leaf2=lambda _: twice)] == [What.ADDRESS_TWICE]
+
+
+def with_loopbacks(*addresses: str) -> Break:
+    return lambda seen: replace(seen, addresses=tuple(("lo", address) for address in addresses))
+
+
+def test_a_loopback_of_two_nodes_is_named_unless_each_has_another_of_its_own() -> None:
+    """Anycast stands beside an address of the node's own, in the same family."""
+    own, any_v4, any_v6 = "10.0.1.2/32", "10.53.0.53/32", "fd00::53/128"
+    same = lab_facts(leaf2=with_loopbacks("10.0.1.1/32"))
+    anycast = lab_facts(leaf1=with_loopbacks("10.0.1.1/32", any_v4), leaf2=with_loopbacks(own, any_v4))
+    only = lab_facts(leaf1=with_loopbacks("10.0.1.1/32", any_v6), leaf2=with_loopbacks(own, any_v6))
+
+    assert [(each.node, each.subject, each.found) for each in same] == [
+        ("leaf2", "address 10.0.1.1", "on lo, and on leaf1:lo")
+    ]
+    assert anycast == ()
+    assert [each.what for each in only] == [What.ADDRESS_TWICE]
