@@ -37,7 +37,7 @@ def collect(record: LabRecord, nodes: Collection[str] | None = None) -> dict[str
     wanted = [node for node in record.lab.nodes if nodes is None or node.name in nodes]
     doors, dead = open_doors(record, [node.name for node in wanted])
     bridges = {node.name for node in wanted if node.kind == BRIDGE}
-    cables = see_cables({name: door for name, door in doors.items() if name not in bridges})
+    cables = see_cables({n: door for n, door in doors.items() if n not in bridges}, record.lab.management())
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = pool.map(lambda node: _facts(node, doors.get(node.name), cables, dead), wanted)
         return {facts.name: facts for facts in found}

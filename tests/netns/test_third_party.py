@@ -16,6 +16,7 @@ import pytest
 from wanted import FRR_BASE, Machine, nothing, reaches
 
 from labs.bringup import Brought, bring_up
+from telemetry.check import check_without_plan
 from telemetry.model import What
 from topologies import deploy, process
 from topologies.errors import Mistake
@@ -98,6 +99,24 @@ def test_a_loopback_that_two_configurations_set_is_named(tmp_path: Path) -> None
     assert done.record.lab.warnings == ("address 10.255.1.4 is set on leaf3:lo and leaf4:lo",)
 
 
+def test_eth0_of_nodes_without_management_is_a_cable(tmp_path: Path) -> None:
+    """As containerlab has it with network-mode none: the lab is up at once, and the cable is tested."""
+    path = tmp_path / "f.clab.yml"
+    node = "{kind: linux, image: alpine, network-mode: none}"
+    path.write_text(
+        f'name: x\ntopology: {{nodes: {{a: {node}, b: {node}}}, links: [{{endpoints: ["a:eth0", "b:eth0"]}}]}}\n'
+    )
+    with brought(path, tmp_path, "eth0") as done:
+        open_door(done.record, "b").link("eth0", up=False)
+        found = check_without_plan(done.record, done.record.lab).differences
+
+    assert done.report is not None
+    assert (done.report.differences, done.report.counts["links"]) == ((), 1)
+    assert {(each.node, each.subject, each.what) for each in found} == {
+        (node, "link eth0", What.LINK_DOWN) for node in ("a", "b")
+    }
+
+
 def routed(door: Door) -> set[str]:
     """The words of a node's routing table, as it is at this moment."""
     return set(door.run(["ip", "route"]).stdout.split())
@@ -119,6 +138,8 @@ def test_hosts_on_a_bridge_come_up_in_their_order_and_are_reached_by_their_ports
         said = [door.read("/var/log/closlab/exec.log").decode() for door in (web, client)]
         batch = open_door(done.record, "batch").read("/var/log/closlab/program.log")
         configured = client.read("/configured")
+        open_door(done.record, "br0").link("port1", up=False)
+        found = check_without_plan(done.record, done.record.lab).differences
         shared = [os.readlink(f"/proc/{open_door(done.record, name).pid}/ns/net") for name in ("web", "echo")]
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{tcp.host_port}", timeout=5)
@@ -129,6 +150,10 @@ def test_hosts_on_a_bridge_come_up_in_their_order_and_are_reached_by_their_ports
     assert said == ["hello\n", "200\n"]
     assert batch == b"eth0\nlo\nnobody\n"
     assert configured
+    assert [(each.node, each.subject, each.found) for each in found] == [
+        ("web", "link eth1", "up, without carrier"),
+        ("br0", "link port1", "down"),
+    ]
     assert shared[0] == shared[1]
     assert done.record.phases["daemons"] >= 1  # the delay, which the client waited for
     assert before.left(done.record) == set()
