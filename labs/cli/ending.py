@@ -4,6 +4,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ PROVEN = {  # kind of thing -> what is said of one, and of several
     "bfd": ("BFD session up", "BFD sessions up"),
     "routes": ("route in the kernels", "routes in the kernels"),
 }
+TWO_ENDED = ("sessions", "bfd")
 MOST = 40  # differences shown as a table; JSON has all
 
 
@@ -98,17 +100,21 @@ def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:
 
 def probes(mesh: "MeshSummary") -> str:
     """Such as `240 sent between 8 addresses, all arrived`."""
+    if not mesh.probes:
+        return "none sent, for lack of addresses to send them to"
     again = f", {mesh.retried} only when sent again" if mesh.retried else ""
     arrived = f"{mesh.lost} lost on {counted(mesh.lost_pairs, 'way')}" if mesh.lost else "all arrived"
     return f"{mesh.probes} sent between {mesh.targets} addresses, {arrived}{again}"
 
 
 def counts(report: "CheckReport") -> str:
-    """Such as `6 nodes, 8 links, 8 sessions Established, 48 routes in the kernels`."""
-    ends = ("sessions", "bfd") if report.fine else ()  # where all is fine, every session is there with both its ends
-    found = {what: count // 2 if what in ends else count for what, count in report.counts.items()}
+    """Such as `6 nodes, 8 links, 8 sessions Established, 48 routes in the kernels`.
+
+    A session is said once, though both its ends are counted; one with a single end here makes up a whole one.
+    """
+    found = {what: ceil(count / 2) if what in TWO_ENDED else count for what, count in report.counts.items()}
     words = {what: PROVEN.get(what, (what, what))[count != 1] for what, count in found.items()}
-    return ", ".join(f"{count} {words[what]}" for what, count in found.items() if count)
+    return ", ".join(f"{count} {words[what]}" for what, count in found.items() if count) or "nothing"
 
 
 def check_report(report: "CheckReport | None") -> Report | None:

@@ -7,9 +7,12 @@ import pytest
 
 from labs.cables import Cable
 from labs.cli.chosen import choose, end_of
-from labs.cli.ending import called, nodes_by_role, ways_in
+from labs.cli.ending import called, counts, nodes_by_role, probes, ways_in
 from labs.cli.reports import ago, counted, link_report
 from labs.pictures import as_states
+from telemetry.check import CheckReport
+from telemetry.model import Difference, What
+from telemetry.probes import MeshSummary
 from topologies.errors import Mistake
 from topologies.lab import Dummy, End, Lab, LabNode, Veth
 from topologies.model import Role
@@ -78,6 +81,27 @@ def test_nodes_are_counted_by_role() -> None:
 
     assert nodes_by_role(record(*switches, LabNode(name="n"))) == "1 spine, 2 leaves, 1 node; 0 links"
     assert counted(1, "leaf") == "1 leaf"
+
+
+def test_a_session_is_said_once_whatever_else_is_wrong() -> None:
+    """Both its ends are counted; the words are the same with and without a difference."""
+    wrong = (Difference("leaf1", "node", What.NODE_DEAD, "running", "dead"),)
+    whole, less = {"nodes": 6, "links": 8, "sessions": 16, "bfd": 2}, {"nodes": 1, "sessions": 15, "bfd": 1}
+
+    fine, broken, fewer, none = (
+        counts(CheckReport(*each))
+        for each in (((), None, {}, whole), (wrong, None, {}, whole), (wrong, None, {}, less), (wrong, None, {}, {}))
+    )
+
+    assert fine == broken == "6 nodes, 8 links, 8 sessions Established, 1 BFD session up"
+    assert fewer == "1 node, 8 sessions Established, 1 BFD session up"
+    assert none == "nothing"
+
+
+def test_probes_that_nobody_sent_did_not_arrive() -> None:
+    """As when every node is dead."""
+    assert probes(MeshSummary(0, 0, 0, 0, 0, 0, 0, 0.0)) == "none sent, for lack of addresses to send them to"
+    assert probes(MeshSummary(3, 6, 60, 30, 0, 0, 0, 0.1)) == "60 sent between 3 addresses, all arrived"
 
 
 def test_the_ways_in_fit_the_lab() -> None:
