@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labs.bringup import Brought
 from labs.cli import screen
+from labs.cli.differences import COLUMNS, stacked, table_width
 from labs.cli.listing import near
 from labs.cli.reports import Report, counted, lab_report
 from topologies import deploy
@@ -152,13 +153,16 @@ def show_check(record: LabRecord, report: "CheckReport", *, as_json: bool) -> No
 
 
 def show_differences(report: "CheckReport | None") -> None:
-    """Each difference in a row, a bounded number of them."""
+    """Each difference, a bounded number of them."""
     if report is None or not report.differences:
         return
     shown = report.differences[:MOST]
-    rows = [[each.node, each.subject, each.what, each.expected, each.found] for each in shown]
+    rows = [(each.node, each.subject, each.what.value, each.expected, each.found) for each in shown]
     screen.result("")
-    screen.table(("NODE", "WHERE", "WHAT", "EXPECTED", "FOUND"), rows, wrapped=3)
+    if table_width(rows) <= screen.width():
+        screen.table(COLUMNS, rows)
+    else:
+        screen.result("\n".join(stacked(rows, screen.width())))
     if rest := len(report.differences) - len(shown):
         screen.result(f"... and {rest} more; --json has all")
 
