@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SETTLING = 30.0  # seconds that a lab without a plan may take until its sessions are up
-LASTING = ("address-twice", "asn-twice")  # differences that its files make, and time does not heal
+LASTING = ("address-twice", "asn-twice", "program-ended")  # differences that time does not heal
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from telemetry.model import ESTABLISHED, Difference, NodeFacts, What
 from topologies.lab import BRIDGE, End, Lab, Veth
 from topologies.model import Endpoint
 
+EXIT = "exit"  # the stage of a node that its own program's end completes
 DEAD_NEIGHBOUR = "failed"
 
 Subject = Callable[[Lab, Mapping[str, NodeFacts]], Iterable[Difference]]
@@ -22,8 +23,14 @@ def lab_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> tuple[Differenc
 
 
 def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Nodes that do not run, and declared daemons that do not answer."""
+    """Nodes that do not run, declared daemons that do not answer, and a node's own program that ended.
+
+    As a container such a node would be dead. Those whose end another node waits for are meant to end.
+    """
+    awaited = {wait.node for node in lab.nodes for wait in node.waits if wait.until == EXIT}
     for node in lab.nodes:
+        if (code := facts[node.name].ended) and node.name not in awaited:
+            yield Difference(node.name, "program", What.PROGRAM_ENDED, "running", f"ended with exit code {code}")
         for what, why in facts[node.name].lacks:
             if what == "node":
                 yield Difference(node.name, "node", What.NODE_DEAD, "running", why)

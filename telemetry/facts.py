@@ -13,7 +13,7 @@ from telemetry.model import BfdPeer, NodeFacts, Session
 from topologies.errors import Fault
 from topologies.lab import BRIDGE, LabNode
 from topologies.model import Endpoint
-from topologies.runtime.door import Door, enter, open_door
+from topologies.runtime.door import PROGRAM_END, Door, enter, open_door
 from topologies.runtime.model import LabRecord
 from topologies.runtime.netlink import MAIN_TABLE, KernelRoute, Netlink
 from topologies.runtime.syscalls import inside_netns
@@ -76,7 +76,16 @@ def _facts(
             bfd=bfd,
             cables=cables[node.name],
             lacks=lacks,
+            ended=_ended(door),
         )
+
+
+def _ended(door: Door) -> str:
+    """The exit code of the node's own program; "" while it runs, where there is none, and of a container."""
+    try:
+        return door.read(PROGRAM_END).decode().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _ports(node: LabNode, door: Door | None) -> NodeFacts:

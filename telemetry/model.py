@@ -64,6 +64,7 @@ class NodeFacts:
     bfd: tuple[BfdPeer, ...] = ()
     cables: Mapping[str, Endpoint] = field(default_factory=dict)  # where each interface was seen to lead
     lacks: tuple[tuple[str, str], ...] = ()
+    ended: str = ""  # the exit code of the node's own program, where that has ended and left one
 
     @property
     def names(self) -> dict[int, str]:
@@ -75,6 +76,7 @@ class What(StrEnum):
     """The kinds of difference."""
 
     NODE_DEAD = "node-dead"
+    PROGRAM_ENDED = "program-ended"
     DAEMON_SILENT = "daemon-silent"
     LINK_MISSING = "link-missing"
     LINK_DOWN = "link-down"

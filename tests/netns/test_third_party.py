@@ -21,7 +21,9 @@ from telemetry.model import What
 from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.runtime.door import Door, open_door
+from topologies.runtime.model import Action
 from topologies.runtime.store import Store
+from topologies.waiting import until
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -115,6 +117,26 @@ def test_eth0_of_nodes_without_management_is_a_cable(tmp_path: Path) -> None:
     assert {(each.node, each.subject, each.what) for each in found} == {
         (node, "link eth0", What.LINK_DOWN) for node in ("a", "b")
     }
+
+
+def test_a_program_that_ends_is_named_with_its_exit_code(tmp_path: Path) -> None:
+    """One that runs is not; a node that is started again begins anew."""
+    path = tmp_path / "f.clab.yml"
+    short, long = "sh -c 'test -e /go && sleep 600; exit 3'", "sh -c 'sleep 600; true'"
+    nodes = f'{{a: {{image: alpine, cmd: "{short}"}}, b: {{image: alpine, user: nobody, cmd: "{long}"}}}}'
+    path.write_text(f"name: x\ntopology: {{defaults: {{kind: linux}}, nodes: {nodes}}}\n")
+
+    with brought(path, tmp_path, "end") as done:
+        record, lab = done.record, done.record.lab
+        until("program of a ended", lambda: "" if check_without_plan(record, lab).differences else "no", within=10)
+        found = check_without_plan(record, lab).differences
+        open_door(record, "a").write("/go", b"")
+        record = deploy.act(record.name, "a", Action.RESTART, at=Store(tmp_path / "labs"))
+        until("program of a runs", lambda: "" if check_without_plan(record, lab).fine else "it ended", within=10)
+
+    assert [(each.node, each.what, each.found) for each in found] == [
+        ("a", What.PROGRAM_ENDED, "ended with exit code 3")
+    ]
 
 
 def routed(door: Door) -> set[str]:

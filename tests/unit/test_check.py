@@ -17,7 +17,7 @@ from telemetry.compare_lab import lab_differences
 from telemetry.counting import counts
 from telemetry.lacking import lacking_routes, lacking_sessions
 from telemetry.model import Difference, NodeFacts, Session, What
-from topologies.lab import End, Lab, LabNode, Veth
+from topologies.lab import End, Lab, LabNode, Veth, WaitFor
 from topologies.model import Endpoint, Role
 from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedRoute, PlannedSession
 from topologies.runtime.netlink_decode import Counters, Hop, KernelLink, KernelNeighbour, KernelRoute
@@ -428,3 +428,15 @@ def test_what_is_counted_is_there() -> None:
     assert whole == {"nodes": 4, "links": 4, "sessions": 8, "bfd": 0, "routes": 14}
     assert (less["nodes"], less["links"], less["sessions"]) == (3, 2, 5)
     assert set(none.values()) == {0}
+
+
+def test_a_program_that_ended_is_named_unless_somebody_waits_for_its_end() -> None:
+    """With its exit code; as a container its node would be dead."""
+    lab = Lab("l", (LabNode(name="a"), LabNode(name="b")), ())
+    waits = replace(lab, nodes=(lab.nodes[0], LabNode(name="b", waits=(WaitFor("create", "a", "exit"),))))
+    facts = {"a": NodeFacts("a", ended="3"), "b": NodeFacts("b")}
+
+    assert [str(each) for each in lab_differences(lab, facts)] == [
+        "a: program: program-ended: expected running, found ended with exit code 3"
+    ]
+    assert lab_differences(waits, facts) == ()
