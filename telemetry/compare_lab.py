@@ -39,8 +39,8 @@ def node_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Diffe
 
 
 def cable_differences(lab: Lab, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU. Where those to
-    a bridge lead is not heard, for bridges do not answer."""
+    """Cables that are missing, down, lead elsewhere, or whose ends differ in MTU. Where those to a bridge lead is not
+    heard, for bridges do not answer."""
     silent = bridges(lab)
     for link in cables(lab):
         yield from end_differences(link, silent, facts)

@@ -41,14 +41,15 @@ def wait_for_rest(record: LabRecord, *, within: float) -> float:
     begun = time.monotonic()
     enter(record)
     doors, _ = open_doors(record, [node.name for node in record.lab.nodes if node.kind != BRIDGE])
-    routers = {name: door for name, door in doors.items() if _speaks(door)}
+    daemons = {name: [daemon for daemon in ("bgpd", "zebra") if _speaks(door, daemon)] for name, door in doors.items()}
+    routers = [name for name in doors if "bgpd" in daemons[name]]
     before: dict[str, Routing] = {}
 
     def missing() -> str:
         nonlocal before
         now: dict[str, Routing] = {}
-        for name, door in routers.items():
-            now[name] = _look(door)
+        for name in routers:
+            now[name] = _look(doors[name], with_zebra="zebra" in daemons[name])
             if now[name].work:
                 return f"{name} has {now[name].work[0]}"
         lack = next(unrest(before, now), "")
@@ -73,20 +74,21 @@ def unrest(before: Mapping[str, Routing], now: Mapping[str, Routing]) -> Iterato
             yield f"the routes of {name} still change"
 
 
-def _speaks(door: Door) -> bool:
+def _speaks(door: Door, daemon: str) -> bool:
     try:
-        door.vty("bgpd", "show version")
-    except Fault:  # it runs no bgpd of FRR; whether it should is the check's to say
+        door.vty(daemon, "show version")
+    except Fault:  # there is none; whether there should be is the check's to say
         return False
     return True
 
 
-def _look(door: Door) -> Routing:
+def _look(door: Door, *, with_zebra: bool) -> Routing:
     updates, work = parse_updates(door.vty("bgpd", "show bgp neighbors json"))
     work += tuple(queued(door.vty("bgpd", "show work-queues")))
     for family, version in parse_versions(door.vty("bgpd", "show bgp summary json")).items():
         work += tuple(unsent(door.vty("bgpd", f"show bgp {family} unicast update-groups"), version))
-    work += tuple(queued(door.vty("zebra", "show work-queues")))
-    work += tuple(uninstalled(door.vty("zebra", "show zebra dplane")))
+    if with_zebra:
+        work += tuple(queued(door.vty("zebra", "show work-queues")))
+        work += tuple(uninstalled(door.vty("zebra", "show zebra dplane")))
     with door.netlink() as kernel:
         return Routing(work, updates, tuple(kernel.routes()))
