@@ -99,17 +99,20 @@ def settle(record: LabRecord, plan: Plan | None, within: float, but: Collection[
     not waited for longer than SETTLING. Differences of the kinds in `but` are not waited for. Raises Fault where
     nothing is wrong and routes still move.
     """
-    deadline = time.monotonic() + within
+    from telemetry import rest
+
+    begun = time.monotonic()
+    patience = within if plan else min(within, SETTLING)
 
     def wrong() -> str:
         found = verdict(record, plan, mesh=False).differences
         return next((str(each) for each in found if each.what not in but), "")
 
     try:
-        until(f"lab {record.name} settled", wrong, within=within if plan else min(within, SETTLING))
+        if plan is None:
+            rest.wait_for_sessions(record, within=patience)
+        until(f"lab {record.name} settled", wrong, within=begun + patience - time.monotonic())
     except Fault:
         return
     if plan is None:
-        from telemetry.rest import wait_for_rest
-
-        wait_for_rest(record, within=deadline - time.monotonic())
+        rest.wait_for_rest(record, within=begun + within - time.monotonic())

@@ -1,4 +1,4 @@
-"""Wait until the routing of a lab has come to rest, which can be known without a plan.
+"""Wait until sessions are up and the routing of a lab has come to rest, which can be known without a plan.
 
 At rest means that no daemon has work left, no update is on its way between two of them, and nothing has changed since
 the last look. Nodes are looked at one after another, so one look proves nothing: an update that leaves a node not yet
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from telemetry.facts import open_doors
+from telemetry.frr import parse_neighbors
 from telemetry.frr_work import Connection, Updates, parse_updates, parse_versions, queued, uninstalled, unsent
 from topologies.errors import Fault
 from topologies.lab import BRIDGE
@@ -33,6 +34,26 @@ class Routing:
     routes: tuple[KernelRoute, ...] = ()
 
 
+def wait_for_sessions(record: LabRecord, *, within: float) -> None:
+    """Wait until every session is Established or shut down on purpose; a check would tell too, and cost much more.
+
+    Raises Fault after `within` seconds, naming a session that is not.
+    """
+    enter(record)
+    doors, _ = open_doors(record, [node.name for node in record.lab.nodes if node.kind != BRIDGE])
+    waiting = [name for name, door in doors.items() if _speaks(door, "bgpd")]
+
+    def missing() -> str:
+        while waiting:
+            for session in parse_neighbors(doors[waiting[0]].vty("bgpd", "show bgp neighbors json")).values():
+                if not session.established and not session.admin_down:
+                    return f"{waiting[0]} has {session.neighbor} in {session.state}"
+            waiting.pop(0)
+        return ""
+
+    until(f"sessions of lab {record.name} Established", missing, within=within, every=EVERY, longest=EVERY)
+
+
 def wait_for_rest(record: LabRecord, *, within: float) -> float:
     """Wait until all routes are where they will be; returns the seconds that it took.
 
@@ -44,16 +65,17 @@ def wait_for_rest(record: LabRecord, *, within: float) -> float:
     daemons = {name: [daemon for daemon in ("bgpd", "zebra") if _speaks(door, daemon)] for name, door in doors.items()}
     routers = [name for name in doors if "bgpd" in daemons[name]]
     before: dict[str, Routing] = {}
+    now: dict[str, Routing] = {}
 
     def missing() -> str:
-        nonlocal before
-        now: dict[str, Routing] = {}
-        for name in routers:
-            now[name] = _look(doors[name], with_zebra="zebra" in daemons[name])
-            if now[name].work:
-                return f"{name} has {now[name].work[0]}"
+        nonlocal before, now
+        for name in (each for each in routers if each not in now):
+            look = _look(doors[name], with_zebra="zebra" in daemons[name])
+            if look.work:
+                return f"{name} has {look.work[0]}"
+            now[name] = look
         lack = next(unrest(before, now), "")
-        before = now
+        before, now = now, {}
         return lack
 
     missing()  # the first look has none to be like, however short the time
@@ -83,12 +105,18 @@ def _speaks(door: Door, daemon: str) -> bool:
 
 
 def _look(door: Door, *, with_zebra: bool) -> Routing:
-    updates, work = parse_updates(door.vty("bgpd", "show bgp neighbors json"))
-    work += tuple(queued(door.vty("bgpd", "show work-queues")))
-    for family, version in parse_versions(door.vty("bgpd", "show bgp summary json")).items():
-        work += tuple(unsent(door.vty("bgpd", f"show bgp {family} unicast update-groups"), version))
-    if with_zebra:
-        work += tuple(queued(door.vty("zebra", "show work-queues")))
-        work += tuple(uninstalled(door.vty("zebra", "show zebra dplane")))
+    """What is cheap to ask comes first, and the rest only where there is no work left."""
+    if work := next(_work(door, with_zebra=with_zebra), ""):
+        return Routing((work,))
+    updates, waiting = parse_updates(door.vty("bgpd", "show bgp neighbors json"))
     with door.netlink() as kernel:
-        return Routing(work, updates, tuple(kernel.routes()))
+        return Routing(waiting, updates, tuple(kernel.routes()))
+
+
+def _work(door: Door, *, with_zebra: bool) -> Iterator[str]:
+    yield from queued(door.vty("bgpd", "show work-queues"))
+    for family, version in parse_versions(door.vty("bgpd", "show bgp summary json")).items():
+        yield from unsent(door.vty("bgpd", f"show bgp {family} unicast update-groups"), version)
+    if with_zebra:
+        yield from queued(door.vty("zebra", "show work-queues"))
+        yield from uninstalled(door.vty("zebra", "show zebra dplane"))
