@@ -114,5 +114,5 @@ def settle(record: LabRecord, plan: Plan | None, within: float, but: Collection[
         until(f"lab {record.name} settled", wrong, within=begun + patience - time.monotonic())
     except Fault:
         return
-    if plan is None:
+    if plan is None:  # the check before has meanwhile used the second in which FRR gathers routes
         rest.wait_for_rest(record, within=begun + within - time.monotonic())
