@@ -397,7 +397,7 @@ def test_a_cable_to_a_bridge_is_tested_at_both_ends(
 ) -> None:
     """Only where it leads is not: a bridge does not answer. Links that are down are not counted."""
     near, far = port("eth1", **ours), port(**{"name": "p1", **theirs})  # type: ignore[arg-type]  # any field
-    facts = {"n1": NodeFacts("n1", {near.name: near}), "br": NodeFacts("br", {far.name: far})}
+    facts = {"n1": NodeFacts("n1", links={near.name: near}), "br": NodeFacts("br", links={far.name: far})}
 
     assert [(each.node, each.what) for each in lab_differences(BRIDGED, facts)] == wrong
     assert counts(BRIDGED, facts)["links"] == (wrong in ([], [("n1", What.MTU)]))
@@ -405,7 +405,7 @@ def test_a_cable_to_a_bridge_is_tested_at_both_ends(
 
 def test_a_bridge_that_shows_nothing_is_nobody_s_fault() -> None:
     """One of the machine's own, as the containerlab runtime has it."""
-    facts = {"n1": NodeFacts("n1", {"eth1": port("eth1")}), "br": NodeFacts("br")}
+    facts = {"n1": NodeFacts("n1", links={"eth1": port("eth1")}), "br": NodeFacts("br")}
 
     assert lab_differences(BRIDGED, facts) == ()
     assert counts(BRIDGED, facts)["links"] == 1
