@@ -181,6 +181,12 @@ def test_a_session_that_is_down_is_found_on_both_sides(fabric: Live) -> None:
     there, back = fabric.session("spine1", "leaf1"), fabric.session("leaf1", "spine1")
 
     fabric.bgp("spine1", f"neighbor {there.neighbor} shutdown")
+    ask = f"show bgp neighbors {there.neighbor} json"
+    until(
+        "the spine is through with it",
+        lambda: "" if '"Idle"' in fabric.door("spine1").vty("bgpd", ask) else "no",
+        within=20,
+    )
     on_spine = fabric.finds(What.SESSION_DOWN, "spine1")
     on_leaf = fabric.finds(What.SESSION_DOWN, "leaf1")
     fabric.bgp("spine1", f"no neighbor {there.neighbor} shutdown")

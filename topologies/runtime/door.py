@@ -189,7 +189,9 @@ class Door:
                 for daemon in daemons:
                     self.vty(WATCHER, f"watchfrr ignore {daemon}")
                     watched.callback(self.vty, WATCHER, f"no watchfrr ignore {daemon}")
-            self.run([f"{PROGRAMS}watchfrr.sh", "restart", "all" if LEADER in daemons else daemons[0]])
+            # What the daemons inherit must be no pipe of ours: FRR 10 never closes it, and its end is waited for.
+            line = f"exec {PROGRAMS}watchfrr.sh restart {'all' if LEADER in daemons else daemons[0]}"
+            self.run(["sh", "-c", f"mkdir -p {LOGS}; {line} >>{LOGS}/{WATCHER}.log 2>&1"])
 
     def _stop(self, daemon: Daemon) -> None:
         """Ask a daemon of the node to end, and wait until it has."""
