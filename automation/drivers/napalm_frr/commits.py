@@ -23,7 +23,7 @@ from napalm.base.exceptions import (
 
 from napalm_frr.candidate import Aim, Candidate
 from napalm_frr.normal import normal
-from napalm_frr.steps import KEPT, RESTORED, ROLLED_BACK, SHOW, Change, Code, call, change, digest
+from napalm_frr.steps import KEPT, RESTORED, ROLLED_BACK, SHOW, Change, Code, call, change, digest, words
 from napalm_frr.transport import Transport
 from topologies.process import Finished, failure
 
@@ -108,13 +108,13 @@ class Commits:
             if done.code != Code.CHANGED:
                 break
         if done.code == Code.GRAMMAR:
-            raise self._refusal(candidate, f"FRR does not know this:\n{_quoted(done.stderr, aim.way)}")
+            raise self._refusal(candidate, f"FRR does not know this:\n{words(done.stderr)}")
         self._expect(done)
         return aim, done
 
     def _verify(self, ident: str, aim: Aim, done: Finished, candidate: Candidate) -> Sequence[str]:
         """See that the router shows what it is to show; returns the way back from there. Else it goes back now."""
-        words = done.stderr
+        said = words(done.stderr)
         shown = normal(done.stdout)
         for _ in range(PASSES):
             rest = aim.rest(shown)
@@ -127,8 +127,8 @@ class Commits:
         if lacking := aim.lacking(shown):
             restored = self._step(["revert", ident, RESTORED], {"undo": back})
             self._expect(restored)
-            said = f"FRR said:\n{words.strip()}\n" if words.strip() else "FRR said nothing, and does not show it.\n"
-            raise self._refusal(candidate, f"{said}it shows (-), and is to show (+):\n{lacking}")
+            told = f"FRR said:\n{said}\nIt" if said else "FRR said nothing, but it"
+            raise self._refusal(candidate, f"{told} shows (-), and is to show (+):\n{lacking}")
         return back
 
     def _keep(self, ident: str, outcome: str) -> None:
@@ -140,27 +140,23 @@ class Commits:
 
     def _expect(self, done: Finished) -> None:
         """Raise what NAPALM has for a step that was not done."""
-        words = done.stderr.strip()
+        told = done.stderr.strip()
         match done.code:
             case 0:
                 return
             case Code.BUSY:
-                raise CommitError(f"{self._place}: a change by {words} is under way or waits to be confirmed")
+                raise CommitError(f"{self._place}: a change by {told} is under way or waits to be confirmed")
             case Code.CHANGED:
                 raise CommitError(f"{self._place}: somebody else keeps changing it; try again")
             case Code.NOTHING:
-                raise CommitConfirmException(f"{self._place}: no change waits; the last one: {words or 'none'}")
+                raise CommitConfirmException(f"{self._place}: no change waits; the last one: {told or 'none'}")
             case Code.INCOMPLETE:
-                raise CommitError(f"{self._place}: the former configuration is NOT wholly back:\n{words}")
+                raise CommitError(f"{self._place}: the former configuration is NOT wholly back:\n{told}")
             case Code.UNSAVED:
-                raise CommitError(f"{self._place}: it runs, but is not the startup configuration:\n{words}")
+                raise CommitError(f"{self._place}: it runs, but is not the startup configuration:\n{told}")
             case _:
                 raise CommandErrorException(f"{self._place}: may you change it (as root)? {failure(done)}")
 
     def _refusal(self, candidate: Candidate, why: str) -> MergeConfigException | ReplaceConfigException:
         kind = ReplaceConfigException if candidate.replaces else MergeConfigException
         return kind(f"{self._place}: not taken, the former configuration runs. {why}")
-
-
-def _quoted(words: str, lines: Sequence[str]) -> str:
-    return words.strip() or "\n".join(lines)

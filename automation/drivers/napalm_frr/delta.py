@@ -11,21 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from napalm_frr.neighbours import Peers, peers, remade, subject
 from napalm_frr.normal import LISTED
 from napalm_frr.slots import slot
-from napalm_frr.tree import Config, Path, blockwise, opens, written
+from napalm_frr.tree import Config, Path, blockwise, opens, rank, written
 
 Place = tuple[int, ...]
 
 _STAYS = re.compile(r"interface .+|vrf .+|address-family .+|line .+")  # blocks that cannot be removed, only emptied
-_RANKS = (  # what may refer to what comes before it
-    re.compile(r"(?:no )?(?:(?:ip|ipv6) prefix-list|(?:ipv6 |mac )?access-list|bgp as-path|bgp \S*community-list) .*"),
-    re.compile(r"route-map .*|key chain .*"),
-    re.compile(r"vrf .*|nexthop-group .*|bfd"),
-    re.compile(r"interface .*|(?:ip|ipv6) route .*|pbr-map .*"),
-    re.compile(r"router \S+(?: [^ ]+)?"),
-    re.compile(r"router .*"),  # those of VRFs
-    re.compile(r"(?:no )?(?:ip|ipv6) protocol .*"),
-)
 _VALUELESS = re.compile(r"((?:neighbor \S+ |(?:ip|ipv6) prefix-list \S+ )?description) .*")
+# BFD has no `no` for these, but values that it does not show.
+_DEFAULTS = {"detect-multiplier": 3, "receive-interval": 300, "transmit-interval": 300}
 _ACTIVATE = re.compile(r"neighbor \S+ activate")
 
 
@@ -50,6 +43,8 @@ def removal(line: str) -> str:
     """The command that undoes a line."""
     if line.startswith("no "):
         return line.removeprefix("no ")
+    if (first := line.partition(" ")[0]) in _DEFAULTS:
+        return f"{first} {_DEFAULTS[first]}"
     named = _VALUELESS.fullmatch(line)
     return f"no {named[1] if named else line}"
 
@@ -82,13 +77,9 @@ def _placing(config: Config) -> Callable[[Path], Place]:
 
     def place(path: Path) -> Place:
         within = _within_bgp(path, instances[path[0]]) if path[0] in instances else ()
-        return (_rank(path[0]), tops[path[0]], *within)
+        return (rank(path[0]), tops[path[0]], *within)
 
     return place
-
-
-def _rank(top: str) -> int:
-    return next((rank for rank, each in enumerate(_RANKS, start=1) if each.fullmatch(top)), 0)
 
 
 def _within_bgp(path: Path, instance: Peers) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """Calls of steps.sh, the router's half of a change: the text that carries one there, and what comes back. Pure."""
 
 import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from enum import IntEnum
 SHOW = ("vtysh", "-c", "show running-config no-header")
 HOME = "/run/napalm_frr"  # gone with a restart of the machine, which runs its startup configuration then
 STATUS_LINES = 6
+_CHATTER = re.compile(r"\[\d+\|\w+\] (?:sending configuration|done)|Waiting for children .*")  # of vtysh, from FRR 9 on
 KEPT, ROLLED_BACK, RESTORED = "kept", "rolled back", "restored"
 
 
@@ -55,6 +57,11 @@ def _file(name: str, lines: Sequence[str]) -> Iterable[str]:
     while end in lines:
         end += "_"
     return (f"cat >\"$work/{name}\" <<'{end}'", *lines, end)
+
+
+def words(said: str) -> str:
+    """What FRR said to the lines that it was given; "" where it just took them."""
+    return "\n".join(line for line in said.splitlines() if line.strip() and not _CHATTER.match(line))
 
 
 def digest(text: str) -> str:

@@ -21,6 +21,7 @@ set -u
 umask 077
 export LC_ALL=C
 home=/run/napalm_frr
+zebra=/etc/frr/zebra.conf
 work=${0%/*}
 PATIENCE=60 # seconds for one call of vtysh
 BUSY=10 GRAMMAR=11 CHANGED=12 NOTHING=13 INCOMPLETE=14 UNSAVED=15
@@ -143,6 +144,26 @@ save() {
     *saved*) ;;
     *) fail $UNSAVED "$words" ;;
     esac
+    case $words in
+    *"saved to $zebra"*) save_shared || fail $UNSAVED "cannot complete $zebra" ;;
+    esac
+}
+
+# mgmtd of FRR 9 and later reads its part out of zebra's file, and zebra has just written that without it.
+save_shared() {
+    case " $(daemons | tr '\n' ' ')" in
+    *' mgmtd '*) timeout $PATIENCE vtysh -d mgmtd -c 'show running-config no-header' | configuration >>"$zebra" ;;
+    esac
+}
+
+# What a daemon's file may say, out of what vtysh shows of the daemon.
+configuration() {
+    while IFS= read -r line; do
+        case $line in
+        end | 'frr version '* | 'frr defaults '* | 'hostname '* | *'service integrated-vtysh-config') ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done
 }
 
 show() { # pending|last

@@ -23,6 +23,16 @@ _OPENING = re.compile(
     r"|segment-routing|(?:peer|profile) .+"
 )
 
+_RANKS = (  # what may refer to what comes before it
+    re.compile(r"(?:no )?(?:(?:ip|ipv6) prefix-list|(?:ipv6 |mac )?access-list|bgp as-path|bgp \S*community-list) .*"),
+    re.compile(r"route-map .*|key chain .*"),
+    re.compile(r"vrf .*|nexthop-group .*|bfd"),
+    re.compile(r"interface .*|(?:ip|ipv6) route .*|pbr-map .*"),
+    re.compile(r"router \S+(?: [^ ]+)?"),
+    re.compile(r"router .*"),  # those of VRFs
+    re.compile(r"(?:no )?(?:ip|ipv6) protocol .*"),
+)
+
 
 def parse(text: str) -> Config:
     """The paths of a text in their order, each once; comments, and what vtysh prints around them, are left out."""
@@ -73,6 +83,11 @@ def written(commands: Iterable[tuple[Path, str]]) -> Sequence[str]:
 def opens(line: str) -> bool:
     """Whether a line begins a block, also where nothing stands in it."""
     return _OPENING.fullmatch(line) is not None
+
+
+def rank(top: str) -> int:
+    """Where a block or line comes among all: what refers to another comes behind it."""
+    return next((number for number, each in enumerate(_RANKS, start=1) if each.fullmatch(top)), 0)
 
 
 def _common(one: Path, other: Path) -> int:

@@ -11,6 +11,7 @@ from napalm_frr.tree import Config, Path
 
 BLOCK = re.compile(r"router bgp .+|route-map .+|interface .+|vrf .+|address-family .+|bfd|profile .+")
 LEAVING = re.compile(r"exit|exit-address-family|exit-vrf")
+DEFAULTS = ("detect-multiplier 3", "receive-interval 300")
 ON_BY_DEFAULT = ("bgp default ipv4-unicast", "bgp network import-check")
 SINGLE = re.compile(
     r"hostname|bgp router-id|timers bgp|(?:neighbor \S+ )?description|neighbor \S+ timers connect"
@@ -81,6 +82,8 @@ class Router:
             self._drop(
                 {each for each in self._beside() if each[-1].startswith(f"{single[0]} ")} | self._exactly(single[0])
             )
+        if line in DEFAULTS:
+            return
         self.lines[path] = None
         self.here = path if BLOCK.fullmatch(line) else self.here
 

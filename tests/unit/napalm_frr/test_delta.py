@@ -133,6 +133,26 @@ def test_interfaces_are_emptied_and_never_removed() -> None:
     assert commands(before, "") == ["interface eth1", " no description", " no ip address 10.0.0.1/31", "exit"]
 
 
+def test_values_without_a_no_go_back_to_their_default() -> None:
+    """FRR has no other way for the timers of BFD, and does not show them then."""
+    before = "bfd\n profile FAST\n  detect-multiplier 5\n  receive-interval 400\n  passive-mode\n exit\nexit\n"
+    after = "bfd\n profile FAST\n  receive-interval 500\n exit\nexit\n"
+
+    assert commands(before, after) == [
+        "bfd",
+        " profile FAST",
+        "  detect-multiplier 3",
+        "  no passive-mode",
+        " exit",
+        "exit",
+        "bfd",
+        " profile FAST",
+        "  receive-interval 500",
+        " exit",
+        "exit",
+    ]
+
+
 def test_differences_read_like_the_configuration_with_marks() -> None:
     """Blocks that are on both sides stand above what differs in them, without a mark."""
     after = BGP.replace("10.0.0.0/24", "10.0.1.0/24").replace(" bgp router-id 192.0.2.100\n", "")
@@ -140,12 +160,12 @@ def test_differences_read_like_the_configuration_with_marks() -> None:
 
     assert changes(normal(BGP), normal(after)) == "\n".join(
         [
+            "+ route-map NEW permit 10",
+            "+  set metric 5",
             "router bgp 65001",
             "-  bgp router-id 192.0.2.100",
             " address-family ipv4 unicast",
             "-   network 10.0.0.0/24",
             "+   network 10.0.1.0/24",
-            "+ route-map NEW permit 10",
-            "+  set metric 5",
         ]
     )

@@ -131,6 +131,8 @@ def test_a_line_takes_the_place_of_what_excludes_it() -> None:
         [
             "- hostname leaf1",
             "+ hostname leaf2",
+            "- ip prefix-list OWN seq 5 permit 10.8.0.1/32",
+            "+ ip prefix-list OWN seq 5 deny any",
             "router bgp 65001",
             "-  neighbor eth1 remote-as 65100",
             "+  neighbor eth1 remote-as external",
@@ -139,8 +141,6 @@ def test_a_line_takes_the_place_of_what_excludes_it() -> None:
             "+   neighbor SPINES prefix-list OTHER out",
             "+   network 10.9.0.0/24",
             "+   neighbor SPINES prefix-list OTHER in",
-            "- ip prefix-list OWN seq 5 permit 10.8.0.1/32",
-            "+ ip prefix-list OWN seq 5 deny any",
         ]
     )
 
@@ -153,11 +153,11 @@ def test_no_removes_what_begins_like_it() -> None:
 
     assert merged(fragment) == "\n".join(
         [
+            "- ip prefix-list OWN seq 5 permit 10.8.0.1/32",
             "router bgp 65001",
             "-  neighbor 192.0.2.9 remote-as 65109",
             " address-family ipv4 unicast",
             "-   neighbor 192.0.2.9 activate",
-            "- ip prefix-list OWN seq 5 permit 10.8.0.1/32",
         ]
     )
 
