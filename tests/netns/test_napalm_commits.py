@@ -210,6 +210,38 @@ def test_a_commit_is_what_the_router_starts_with(lab: Live, leaf: FRRDriver) -> 
     assert changes(committed, shown(leaf)) == ""
 
 
+def test_one_file_for_all_daemons_is_written_where_vtysh_has_it_so(lab: Live, leaf: FRRDriver) -> None:
+    """As on hosts that FRR's own package set up."""
+    node = lab.door("leaf2")
+    former = node.read("/etc/frr/vtysh.conf")
+    node.write("/etc/frr/vtysh.conf", b"service integrated-vtysh-config\n")
+    try:
+        leaf.load_merge_candidate(config=networks(leaf, "10.99.0.0/24"))
+        leaf.commit_config()
+        startup = shown(leaf, "startup")
+        committed = shown(leaf)
+        node.run(["rm", "/etc/frr/frr.conf"])
+    finally:
+        node.write("/etc/frr/vtysh.conf", former)
+
+    assert any(path[-1] == "network 10.99.0.0/24" for path in committed)
+    assert changes(committed, startup) == ""
+
+
+def test_a_startup_that_cannot_be_written_is_said(lab: Live, leaf: FRRDriver) -> None:
+    """The change runs, and the one who made it knows that it would not after a restart."""
+    node = lab.door("leaf2")
+    node.run(["chown", "root", "/etc/frr"])
+    try:
+        leaf.load_merge_candidate(config=networks(leaf, "10.99.0.0/24"))
+        with pytest.raises(CommitError, match=r"(?s)leaf2: it runs, but is not the startup configuration:.*Can't"):
+            leaf.commit_config()
+    finally:
+        node.run(["chown", "frr", "/etc/frr"])
+
+    assert any(path[-1] == "network 10.99.0.0/24" for path in shown(leaf))
+
+
 def test_the_startup_configuration_waits_for_the_confirmation(leaf: FRRDriver) -> None:
     """Before it, the router would start as before; another session sees the commit waiting, and may confirm it."""
     before, fragment = shown(leaf, "startup"), networks(leaf, "10.99.0.0/24")

@@ -1,11 +1,12 @@
 """A fragment merged into a running configuration, as FRR would take it line by line. Pure.
 
 A line takes the place of what excludes it. `no LINE` removes LINE and all that begins with it, a neighbour out of the
-address families too; a statement that is on by default comes back when its `no` is removed.
+address families too, and a peer-group with its members; what is on by default comes back when its `no` is removed.
 """
 
 import re
 
+from napalm_frr.neighbours import peers, subject
 from napalm_frr.normal import canonical, settled
 from napalm_frr.slots import slot
 from napalm_frr.tree import Config, Path
@@ -18,6 +19,7 @@ _THINGS = re.compile(
     r"|(?:ip|ipv6) (?:route|prefix-list|protocol|address)|(?:ipv6 |mac )?access-list|set|match"
     r"|bgp (?:listen|router-id|as-path|(?:large-|ext)?community-list))\b"
 )
+_WHOLE = re.compile(r"neighbor (\S+)(?: (?:interface|remote-as)\b.*| peer-group)?")
 
 
 def merge(running: Config, fragment: str) -> Config:
@@ -58,13 +60,18 @@ def _put(merged: dict[Path, None], path: Path, *, at: int) -> None:
 def _remove(merged: dict[Path, None], path: Path) -> None:
     said = path[-1].removeprefix(NO)
     doomed = [each for each in merged if _within(each, path[:-1]) and _begins(each[len(path) - 1], said)]
-    if said.split()[0] == "neighbor" and len(said.split()) == 2:  # as a whole, so what families say of it too
-        doomed += [each for each in merged if _within(each, path[:-1]) and _begins(each[-1], said)]
+    if whole := _WHOLE.fullmatch(said):
+        names = {whole[1], *_members(tuple(merged), path[0], whole[1])}
+        doomed += [each for each in merged if each[0] == path[0] and subject(each) in names]
     if doomed:
         _drop(merged, doomed)
     elif not _THINGS.match(said):
         for depth in range(1, len(path) + 1):
             merged.setdefault(path[:depth])
+
+
+def _members(config: Config, router: str, group: str) -> list[str]:
+    return [name for name, each in peers(config, router).member_of.items() if each == group]
 
 
 def _within(path: Path, block: Path) -> bool:

@@ -140,7 +140,7 @@ expire() { # ID
 save() {
     words=$(timeout $PATIENCE vtysh -c 'write memory' 2>&1) || fail $UNSAVED "$words"
     case $words in
-    *"Can't "* | *[Ff]ailed* | *'%'*) fail $UNSAVED "$words" ;;
+    *"Can't "* | *[Ff]ailed* | *[Ee]rror* | *'%'*) fail $UNSAVED "$words" ;;
     *saved*) ;;
     *) fail $UNSAVED "$words" ;;
     esac

@@ -162,6 +162,20 @@ def test_no_removes_what_begins_like_it() -> None:
     )
 
 
+def test_a_peer_group_goes_with_its_members() -> None:
+    """As FRR takes it; so does a neighbour whose ASN or interface is removed."""
+    for said in ("no neighbor SPINES peer-group", "no neighbor SPINES"):
+        gone = merged(f"router bgp 65001\n {said}\n")
+        assert [line for line in gone.splitlines() if "SPINES" in line or "eth1" in line] == [
+            "-  neighbor SPINES peer-group",
+            "-  neighbor eth1 interface peer-group SPINES",
+            "-  neighbor eth1 remote-as 65100",
+            "-   neighbor SPINES activate",
+            "-   neighbor SPINES prefix-list OWN out",
+        ]
+    assert merged("router bgp 65001\n no neighbor 192.0.2.9 remote-as 65109\n").count("192.0.2.9") == 2
+
+
 def test_what_is_on_by_default_is_switched_off_and_on() -> None:
     """FRR shows only that it is off."""
     assert merged("router bgp 65001\n bgp network import-check\n") == (
