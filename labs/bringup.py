@@ -1,7 +1,7 @@
 """Bring a lab up until it is converged and checked: deployment, then telemetry's proof. What `closlab up` does."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SETTLING = 30.0  # seconds that a lab without a plan may take until its sessions are up
+LASTING = ("address-twice", "asn-twice", "program-ended")  # differences that time does not heal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
 
 
 def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) -> LabRecord:
-    """Wait until every planned route and session is there; without a plan, until a check finds nothing wrong."""
+    """Wait until every planned route and session is there; without a plan, until it has settled."""
     if plan is None:
-        _, seconds = timed(lambda: settle(record, None, min(within, SETTLING)))
+        _, seconds = timed(lambda: settle(record, None, within, but=LASTING))
     else:
         from telemetry.converge import converge
 
@@ -98,14 +99,27 @@ def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) ->
     return replace(record, phases={**record.phases, "converge": seconds})
 
 
-def settle(record: LabRecord, plan: Plan | None, within: float) -> None:
-    """Wait until a check without the mesh finds nothing wrong, at most `within` seconds.
+def settle(record: LabRecord, plan: Plan | None, within: float, but: Collection[str] = ()) -> None:
+    """Wait until a check without the mesh finds nothing wrong; without a plan, then also until its routing is at rest.
 
-    What is still wrong then is the check's to report: a lab without a plan may be meant so.
+    What is still wrong after `within` seconds is the check's to report; a lab without a plan may be meant so, and is
+    not waited for longer than SETTLING. Differences of the kinds in `but` are not waited for. Raises Fault where
+    nothing is wrong and routes still move.
     """
-    with suppress(Fault):
-        until(
-            f"lab {record.name} settled",
-            lambda: "; ".join(str(each) for each in verdict(record, plan, mesh=False).differences[:1]),
-            within=within,
-        )
+    from telemetry import rest
+
+    begun = time.monotonic()
+    patience = within if plan else min(within, SETTLING)
+
+    def wrong() -> str:
+        found = verdict(record, plan, mesh=False).differences
+        return next((str(each) for each in found if each.what not in but), "")
+
+    try:
+        if plan is None:
+            rest.wait_for_sessions(record, within=patience)
+        until(f"lab {record.name} settled", wrong, within=begun + patience - time.monotonic())
+    except Fault:
+        return
+    if plan is None:  # the check before has meanwhile used the second in which FRR gathers routes
+        rest.wait_for_rest(record, within=begun + within - time.monotonic())

@@ -11,7 +11,6 @@ import struct
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from topologies.lab import MANAGEMENT
 from topologies.model import Endpoint
 from topologies.runtime.door import Door
 
@@ -25,15 +24,18 @@ _OUTGOING = 4  # a packet type that is an echo of our own
 _MAGIC = struct.Struct("!6s6sH8sI")
 
 
-def see_cables(doors: Mapping[str, Door]) -> dict[str, dict[str, Endpoint]]:
-    """For each node the far end of each interface, as heard from the far end; silent interfaces are absent."""
+def see_cables(doors: Mapping[str, Door], management: Mapping[str, str]) -> dict[str, dict[str, Endpoint]]:
+    """For each node the far end of each interface, as heard from the far end; silent interfaces are absent.
+
+    `management` has the interface of each node that leads out of the fabric.
+    """
     run = os.urandom(8)
     seen: dict[str, dict[str, Endpoint]] = {node: {} for node in doors}
     ears: dict[str, socket.socket] = {}
     try:
         for node, door in doors.items():
             ears[node] = door.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
-        mouths = {node: _interfaces(door) for node, door in doors.items()}
+        mouths = {node: _interfaces(door, management[node]) for node, door in doors.items()}
         ends = [Endpoint(node, name) for node, names in mouths.items() for name in names]
         for _ in range(TRIES):
             silent = [number for number, end in enumerate(ends) if not _heard(seen, end)]
@@ -58,9 +60,9 @@ def _heard(seen: Mapping[str, Mapping[str, Endpoint]], end: Endpoint) -> bool:
     return end.interface in seen[end.node]
 
 
-def _interfaces(door: Door) -> list[str]:
+def _interfaces(door: Door, management: str) -> list[str]:
     with door.netlink() as kernel:
-        return [link.name for link in kernel.links() if link.kind == VETH and link.carrier and link.name != MANAGEMENT]
+        return [link.name for link in kernel.links() if link.kind == VETH and link.carrier and link.name != management]
 
 
 def _call(sock: socket.socket, interface: str, run: bytes, number: int) -> None:

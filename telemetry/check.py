@@ -1,7 +1,7 @@
 """Is a running lab what it must be? `check` asks, compares with the plan, and sends probes over every path.
 
 `differences` (pure) is the comparison; `telemetry.mesh` is the data plane. A lab without a plan is compared with
-its own file and with itself (`telemetry.compare_lab`).
+its own file and with itself (`telemetry.compare_lab`, `telemetry.compare_asn`).
 """
 
 import time
@@ -10,10 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from telemetry.compare import differences
+from telemetry.compare_asn import asn_differences, sharing
 from telemetry.compare_lab import lab_differences
+from telemetry.counting import counts
 from telemetry.facts import collect
 from telemetry.mesh import judge_mesh, run_mesh
-from telemetry.model import Difference, NodeFacts
+from telemetry.model import Difference
+from telemetry.origins import own_prefixes
 from telemetry.probes import MeshSummary
 from topologies.aside import aside
 from topologies.lab import Lab
@@ -26,8 +29,8 @@ __all__ = ["CheckReport", "Difference", "check", "check_without_plan", "differen
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The outcome: what differs, what the mesh sent and lost (None: not run), seconds per phase, and what was looked
-    at (nodes, links, sessions, bfd, routes)."""
+    """The outcome: what differs, what the mesh sent and lost (None: not run), seconds per phase, and how much was found
+    to be there (nodes, links, sessions, bfd, routes)."""
 
     differences: tuple[Difference, ...]
     mesh: MeshSummary | None = None
@@ -54,20 +57,21 @@ def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
         found = differences(plan, facts)
         clock.lap("compare")
         if probed is None:
-            return CheckReport(found, None, clock.laps, _counts(facts))
+            return CheckReport(found, None, clock.laps, counts(record.lab, facts))
         summary, lost = judge_mesh(record, plan, facts, probed())
         clock.lap("mesh")
-    return CheckReport((*found, *lost), summary, clock.laps, _counts(facts))
+    return CheckReport((*found, *lost), summary, clock.laps, counts(record.lab, facts))
 
 
 def check_without_plan(record: LabRecord, lab: Lab) -> CheckReport:
-    """Test what can be tested without a plan: nodes, links, daemons, configured sessions, addresses, neighbours."""
+    """Test what can be tested without a plan: nodes, links, daemons, configured sessions, addresses, AS numbers."""
     clock = _Clock()
     facts = collect(record)
+    own = own_prefixes(record, sharing(facts))
     clock.lap("facts")
-    found = lab_differences(lab, facts)
+    found = (*lab_differences(lab, facts), *asn_differences(lab, facts, own))
     clock.lap("compare")
-    return CheckReport(found, None, clock.laps, _counts(facts))
+    return CheckReport(found, None, clock.laps, counts(record.lab, facts))
 
 
 class _Clock:
@@ -81,14 +85,3 @@ class _Clock:
         now = time.monotonic()
         self.laps[phase] = now - self._last
         self._last = now
-
-
-def _counts(facts: Mapping[str, NodeFacts]) -> dict[str, int]:
-    every = facts.values()
-    return {
-        "nodes": len(facts),
-        "links": sum(len(seen.cables) for seen in every) // 2,
-        "sessions": sum(session.established for seen in every for session in seen.sessions.values()),
-        "bfd": sum(peer.status == "up" for seen in every for peer in seen.bfd),
-        "routes": sum(len(seen.routes) for seen in every),
-    }

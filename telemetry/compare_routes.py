@@ -1,7 +1,7 @@
 """The kernel's routes against the planned ones: missing, over other next hops, leaked, or into nothing. Pure."""
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from telemetry.lacking import HopNames, live_routes
 from telemetry.model import Difference, NodeFacts, What
@@ -62,9 +62,9 @@ def _unplanned(node: NodePlan, live: dict[str, KernelRoute], hop_names: HopNames
 
 def _connected(node: NodePlan) -> Iterator[str]:
     for cidr in (*node.loopbacks, *(address for each in node.interfaces for address in each.addresses)):
-        own = ip_interface(cidr)
-        yield str(own.network)
-        yield str(ip_network(own.ip))
+        network = ip_network(cidr, strict=False)
+        yield str(network)
+        yield f"{cidr.partition('/')[0]}/{network.max_prefixlen}"
 
 
 def _is_management(route: KernelRoute, hop_names: HopNames) -> bool:

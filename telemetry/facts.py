@@ -16,7 +16,7 @@ from topologies import deploy
 from topologies.errors import Fault
 from topologies.lab import BRIDGE, HOST, LabNode
 from topologies.model import Endpoint
-from topologies.runtime.door import Door, enter, open_door
+from topologies.runtime.door import PROGRAM_END, Door, enter, open_door
 from topologies.runtime.model import LabRecord, Life
 from topologies.runtime.netlink import MAIN_TABLE, KernelRoute, Netlink
 from topologies.runtime.syscalls import inside_netns
@@ -43,7 +43,7 @@ def collect(record: LabRecord, nodes: Collection[str] | None = None) -> dict[str
     paused = {node.name for node in wanted if node.kind != BRIDGE and lives[node.name] is Life.PAUSED}
     doors, dead = open_doors(record, [node.name for node in wanted])
     others = {node.name for node in wanted if node.kind == BRIDGE or node.on_machine}
-    cables = see_cables({name: door for name, door in doors.items() if name not in others})
+    cables = see_cables({n: door for n, door in doors.items() if n not in others}, record.lab.management())
     asked = [node for node in wanted if node.kind not in (BRIDGE, HOST) and node.name in doors.keys() - paused]
     with asking(asked, doors) as routing, ThreadPoolExecutor(AT_ONCE) as pool:
         kernels = pool.map(lambda node: _kernel(node, doors.get(node.name), cables, dead), wanted)
@@ -84,6 +84,7 @@ def _kernel(
             neighbours=tuple(kernel.neighbours()),
             sysctls=read_sysctls(door),
             cables=cables[node.name],
+            ended=_ended(door),
         )
 
 
@@ -91,6 +92,14 @@ def _told(seen: NodeFacts, routing: Routing, *, paused: bool) -> NodeFacts:
     """The facts of a node with what its daemons told."""
     lacks = (*seen.lacks, *routing.lacks)
     return replace(seen, paused=paused, sessions=routing.sessions, bfd=routing.bfd, lacks=lacks)
+
+
+def _ended(door: Door) -> str:
+    """The exit code of the node's own program; "" while it runs, where there is none, and of a container."""
+    try:
+        return door.read(PROGRAM_END).decode().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _ports(node: LabNode, door: Door | None) -> NodeFacts:

@@ -14,6 +14,7 @@ from topologies.errors import Fault
 from topologies.plan import IPV4, IPV6
 
 FAMILIES = {"ipv4Unicast": IPV4, "ipv6Unicast": IPV6}
+NOBODY = "(unspec)"  # the peer that a router's own routes are from
 BOTH = "advertisedAndReceived"
 
 
@@ -31,6 +32,7 @@ class _Family(msgspec.Struct, rename="camel"):
 
 class _Neighbor(msgspec.Struct, rename="camel"):
     remote_as: int = 0
+    local_as: int = 0
     bgp_state: str = ""
     remote_router_id: str = ""
     hostname: str = ""
@@ -53,6 +55,14 @@ class _Summary(msgspec.Struct):
     peers: dict[str, _SummaryPeer] = {}
 
 
+class _Path(msgspec.Struct, rename="camel"):
+    peer_id: str = ""
+
+
+class _Table(msgspec.Struct):
+    routes: dict[str, list[_Path]] = {}
+
+
 class _Bfd(msgspec.Struct):
     peer: str
     status: str
@@ -62,7 +72,7 @@ class _Bfd(msgspec.Struct):
 def parse_neighbors(text: str) -> dict[str, Session]:
     """The sessions in the answer to `show bgp neighbors json`. Raises Fault where it is not that."""
     # Without `router bgp`, and per VRF, FRR mixes remarks among the neighbours.
-    found = _decode(text, dict[str, _Neighbor | bool | int | str | None])
+    found = decoded(text, dict[str, _Neighbor | bool | int | str | None])
     return {name: _session(name, each) for name, each in found.items() if isinstance(each, _Neighbor)}
 
 
@@ -77,9 +87,15 @@ def parse_states(text: str) -> dict[str, str]:
     return states
 
 
+def parse_own(text: str) -> tuple[str, ...]:
+    """The prefixes that a router itself brings into BGP, out of its table in JSON."""
+    routes = decoded(text, _Table).routes
+    return tuple(prefix for prefix, paths in routes.items() if any(path.peer_id == NOBODY for path in paths))
+
+
 def parse_bfd(text: str) -> tuple[BfdPeer, ...]:
     """The sessions in the answer of bfdd to `show bfd peers json`. Raises Fault where it is not that."""
-    return tuple(BfdPeer(each.peer, each.interface, each.status) for each in _decode(text, list[_Bfd]))
+    return tuple(BfdPeer(each.peer, each.interface, each.status) for each in decoded(text, list[_Bfd]))
 
 
 def _session(name: str, seen: _Neighbor) -> Session:
@@ -106,15 +122,17 @@ def _session(name: str, seen: _Neighbor) -> Session:
         uptime=seen.bgp_timer_up_msec / 1000 if seen.bgp_state == ESTABLISHED else 0.0,
         last_reset=seen.last_notification_reason or seen.last_reset_due_to,
         admin_down=seen.admin_shut_down,
+        local_asn=seen.local_as,
     )
 
 
 def _summary(text: str, family: str) -> dict[str, _SummaryPeer]:
-    found = _decode(text, dict[str, msgspec.Raw]).get(family)
+    found = decoded(text, dict[str, msgspec.Raw]).get(family)
     return msgspec.json.decode(found, type=_Summary).peers if found is not None else {}
 
 
-def _decode(text: str, kind: Any) -> Any:
+def decoded(text: str, kind: Any) -> Any:
+    """A daemon's JSON as values of a type. Raises Fault where it is not that."""
     try:
         return msgspec.json.decode(text.encode(), type=kind)
     except msgspec.MsgspecError as error:

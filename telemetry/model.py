@@ -33,6 +33,7 @@ class Session:
     uptime: float = 0
     last_reset: str = ""
     admin_down: bool = False
+    local_asn: int = 0
 
     @property
     def established(self) -> bool:
@@ -67,6 +68,7 @@ class NodeFacts:
     bfd: tuple[BfdPeer, ...] = ()
     cables: Mapping[str, Endpoint] = field(default_factory=dict)  # where each interface was seen to lead
     lacks: tuple[tuple[str, str], ...] = ()
+    ended: str = ""  # the exit code of the node's own program, where that has ended and left one
 
     @property
     def names(self) -> dict[int, str]:
@@ -79,6 +81,7 @@ class What(StrEnum):
 
     NODE_DEAD = "node-dead"
     NODE_PAUSED = "node-paused"
+    PROGRAM_ENDED = "program-ended"
     DAEMON_SILENT = "daemon-silent"
     LINK_MISSING = "link-missing"
     LINK_DOWN = "link-down"
@@ -97,6 +100,7 @@ class What(StrEnum):
     SESSION_UNPLANNED = "session-unplanned"
     SESSION_DOWN = "session-down"
     ASN = "asn"
+    ASN_TWICE = "asn-twice"
     PEER = "peer"
     CAPABILITY = "capability"
     BFD_DOWN = "bfd-down"

@@ -4,6 +4,7 @@ A fabric file arrives here through its plan and the renderers; a containerlab fi
 runtimes take the same value. Paths inside a node are absolute; addresses are in CIDR form.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -262,8 +263,19 @@ class Lab:
     file: str = ""
     warnings: tuple[str, ...] = ()
 
+    def management(self) -> dict[str, str]:
+        """Each node's interface in the management network, "" where it has none: eth0 is then free for a cable."""
+        modes = {node.name: node.network_mode for node in self.nodes}
+        return {name: "" if _network(mode, modes) in ("none", "host") else MANAGEMENT for name, mode in modes.items()}
+
     def long_name(self, node: str) -> str:
         """The node's name outside the lab, as containerlab makes it: clab-LAB-NODE by default."""
         if not self.prefix:
             return node
         return f"{self.name}-{node}" if self.prefix == "__lab-name" else f"{self.prefix}-{self.name}-{node}"
+
+
+def _network(mode: str, modes: Mapping[str, str]) -> str:
+    """The network-mode that one comes to: a node's network may be another's, which may be that of a third."""
+    owner = mode.removeprefix("container:")
+    return mode if owner == mode else _network(modes.get(owner, ""), modes)

@@ -4,11 +4,13 @@ import shlex
 import shutil
 import sys
 from dataclasses import asdict
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labs.bringup import Brought
 from labs.cli import screen
+from labs.cli.differences import COLUMNS, stacked, table_width
 from labs.cli.listing import near
 from labs.cli.reports import Report, counted, lab_report
 from topologies import deploy
@@ -28,6 +30,7 @@ PROVEN = {  # kind of thing -> what is said of one, and of several
     "bfd": ("BFD session up", "BFD sessions up"),
     "routes": ("route in the kernels", "routes in the kernels"),
 }
+TWO_ENDED = ("sessions", "bfd")
 MOST = 40  # differences shown as a table; JSON has all
 
 
@@ -101,17 +104,21 @@ def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:
 
 def probes(mesh: "MeshSummary") -> str:
     """Such as `240 sent between 8 addresses, all arrived`."""
+    if not mesh.probes:
+        return "none sent, for lack of addresses to send them to"
     again = f", {mesh.retried} only when sent again" if mesh.retried else ""
     arrived = f"{mesh.lost} lost on {counted(mesh.lost_pairs, 'way')}" if mesh.lost else "all arrived"
     return f"{mesh.probes} sent between {mesh.targets} addresses, {arrived}{again}"
 
 
 def counts(report: "CheckReport") -> str:
-    """Such as `6 nodes, 8 links, 8 sessions Established, 48 routes in the kernels`."""
-    ends = ("sessions", "bfd") if report.fine else ()  # where all is fine, every session is there with both its ends
-    found = {what: count // 2 if what in ends else count for what, count in report.counts.items()}
+    """Such as `6 nodes, 8 links, 8 sessions Established, 48 routes in the kernels`.
+
+    A session is said once, though both its ends are counted; one with a single end here makes up a whole one.
+    """
+    found = {what: ceil(count / 2) if what in TWO_ENDED else count for what, count in report.counts.items()}
     words = {what: PROVEN.get(what, (what, what))[count != 1] for what, count in found.items()}
-    return ", ".join(f"{count} {words[what]}" for what, count in found.items() if count)
+    return ", ".join(f"{count} {words[what]}" for what, count in found.items() if count) or "nothing"
 
 
 def check_report(report: "CheckReport | None") -> Report | None:
@@ -149,13 +156,16 @@ def show_check(record: LabRecord, report: "CheckReport", *, as_json: bool) -> No
 
 
 def show_differences(report: "CheckReport | None") -> None:
-    """Each difference in a row, a bounded number of them."""
+    """Each difference, a bounded number of them."""
     if report is None or not report.differences:
         return
     shown = report.differences[:MOST]
-    rows = [[each.node, each.subject, each.what, each.expected, each.found] for each in shown]
+    rows = [(each.node, each.subject, each.what.value, each.expected, each.found) for each in shown]
     screen.result("")
-    screen.table(("NODE", "WHERE", "WHAT", "EXPECTED", "FOUND"), rows, wrapped=3)
+    if table_width(rows) <= screen.width():
+        screen.table(COLUMNS, rows)
+    else:
+        screen.result("\n".join(stacked(rows, screen.width())))
     if rest := len(report.differences) - len(shown):
         screen.result(f"... and {rest} more; --json has all")
 
@@ -168,4 +178,4 @@ def closing(done: Brought) -> str:
     if not done.fine:
         wrong = "differs from its plan" if done.plan else "not all is well"
         return f"Lab {done.record.name} is up {within}, but {wrong}: see above."
-    return f"Lab {done.record.name} is up {within}, {'converged and checked' if done.plan else 'checked'}."
+    return f"Lab {done.record.name} is up {within}, {'converged' if done.plan else 'settled'} and checked."

@@ -1,6 +1,7 @@
 """What the user sees: tables and JSON on stdout, progress and remarks on stderr."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,11 @@ def document(content: Mapping[str, object]) -> None:
     result(msgspec.json.format(data, indent=2).decode())
 
 
+def width() -> int:
+    """How many characters of a line the reader sees; without a terminal there is no end to it."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int = 0) -> None:
     """Aligned columns; a state that is good or bad shows in its colour on a terminal.
 
@@ -88,7 +94,7 @@ def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _show(grid: "Table") -> None:
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    console = Console(width=width(), highlight=False)
     with console.capture() as captured:
         console.print(grid)
     result("\n".join(line.rstrip() for line in captured.get().splitlines()))

@@ -10,16 +10,18 @@ import socket
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 from wanted import FRR_BASE, Machine, nothing, reaches
 
 from labs.bringup import Brought, bring_up
+from telemetry.check import check_without_plan
+from telemetry.model import What
 from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.runtime.door import Door, open_door
+from topologies.runtime.model import Action
 from topologies.runtime.store import Store
 from topologies.waiting import until
 
@@ -41,26 +43,105 @@ def brought(path: Path, folder: Path, name: str) -> Iterator[Brought]:
 
 
 def test_the_shipped_file_runs_and_all_loopbacks_are_reached(tmp_path: Path) -> None:
-    """Its FRR is started as its exec lines say, `up` ends with nothing wrong, and leaves reach every loopback."""
+    """Its FRR is started as its exec lines say, and `up` ends when every leaf has its route to every loopback."""
     with brought(SHIPPED, tmp_path, "clos") as done:
         doors = {node.name: open_door(done.record, node.name) for node in done.record.nodes}
+        tables = {name: routed(door) for name, door in doors.items()}
         pairs = [(a, b) for a in ("leaf1", "leaf4") for b in doors if a != b]
-        until("routes to all loopbacks", lambda: unrouted(doors, pairs), within=20)
         lost = [(a, b) for a, b in pairs if not reaches(doors[a], doors[b], loopback(b))]
         programs = {each.name for each in doors["leaf1"].processes()}
         delays = doors["leaf1"].run(["vtysh", "-c", "show running-config"]).stdout.count("delay-timer")
 
     assert done.fine
+    for leaf in ("leaf1", "leaf2", "leaf3", "leaf4"):
+        assert tables[leaf] >= {loopback(name) for name in doors} - {loopback(leaf)}
     assert lost == []
     assert programs == {"sleep", "bgpd", "staticd", "watchfrr", *FRR_BASE}
     assert delays == 0
     assert {node.profile for node in done.record.nodes} == {"frr"}
 
 
-def unrouted(doors: dict[str, Door], pairs: list[tuple[str, str]]) -> str:
-    """The pairs of nodes of which the first has no route to the second's loopback."""
-    tables = {a: doors[a].run(["ip", "route"]).stdout.split() for a, _ in pairs}
-    return ", ".join(f"{a} to {b}" for a, b in pairs if loopback(b) not in tables[a])
+def changed(folder: Path, *words: tuple[str, str]) -> Path:
+    """A copy of the shipped file and its configurations, with words replaced in all of them; leaves have no role."""
+    (folder / "clos-2x4").mkdir()
+    for path in (SHIPPED, *(SHIPPED.parent / "clos-2x4").iterdir()):
+        text = path.read_text().replace("group: leaf", "group: tor").replace("    leaf:\n", "    tor:\n")
+        for old, new in words:
+            text = text.replace(old, new)
+        (folder / path.relative_to(SHIPPED.parent)).write_text(text)
+    return folder / SHIPPED.name
+
+
+def test_two_leaves_of_one_asn_are_named_and_two_spines_are_not(tmp_path: Path) -> None:
+    """All sessions are up, but the leaves drop each other's routes for loops; spines share theirs on purpose."""
+    with brought(changed(tmp_path, ("65002", "65001")), tmp_path, "asn") as done:
+        report = done.report
+
+    assert report is not None
+    assert [(each.node, each.subject, each.what) for each in report.differences] == [
+        ("leaf2", "AS 65001", What.ASN_TWICE)
+    ]
+    assert report.differences[0].found == (
+        "that of leaf1 too: leaf1 has no route to 10.255.1.2/32 and leaf2 has no route to 10.255.1.1/32"
+    )
+
+
+def test_a_loopback_that_two_configurations_set_is_named(tmp_path: Path) -> None:
+    """It is set by FRR, so only the lab itself and the configurations tell."""
+    lines = "interface lo\n ip address 10.255.1.4/32\nexit\n!\nrouter bgp"
+    words = [(f"        - ip addr add 10.255.1.{leaf}/32 dev lo\n", "") for leaf in (3, 4)]
+    path = changed(tmp_path, *words, ("router bgp 65003", f"{lines} 65003"), ("router bgp 65004", f"{lines} 65004"))
+    with brought(path, tmp_path, "lo") as done:
+        report = done.report
+
+    assert report is not None
+    assert [(each.node, each.subject, each.what, each.found) for each in report.differences] == [
+        ("leaf4", "address 10.255.1.4", What.ADDRESS_TWICE, "on lo, and on leaf3:lo")
+    ]
+    assert done.record.lab.warnings == ("address 10.255.1.4 is set on leaf3:lo and leaf4:lo",)
+
+
+def test_eth0_of_nodes_without_management_is_a_cable(tmp_path: Path) -> None:
+    """As containerlab has it with network-mode none: the lab is up at once, and the cable is tested."""
+    path = tmp_path / "f.clab.yml"
+    node = "{kind: linux, image: alpine, network-mode: none}"
+    path.write_text(
+        f'name: x\ntopology: {{nodes: {{a: {node}, b: {node}}}, links: [{{endpoints: ["a:eth0", "b:eth0"]}}]}}\n'
+    )
+    with brought(path, tmp_path, "eth0") as done:
+        open_door(done.record, "b").link("eth0", up=False)
+        found = check_without_plan(done.record, done.record.lab).differences
+
+    assert done.report is not None
+    assert (done.report.differences, done.report.counts["links"]) == ((), 1)
+    assert {(each.node, each.subject, each.what) for each in found} == {
+        (node, "link eth0", What.LINK_DOWN) for node in ("a", "b")
+    }
+
+
+def test_a_program_that_ends_is_named_with_its_exit_code(tmp_path: Path) -> None:
+    """One that runs is not; a node that is started again begins anew."""
+    path = tmp_path / "f.clab.yml"
+    short, long = "sh -c 'test -e /go && sleep 600; exit 3'", "sh -c 'sleep 600; true'"
+    nodes = f'{{a: {{image: alpine, cmd: "{short}"}}, b: {{image: alpine, user: nobody, cmd: "{long}"}}}}'
+    path.write_text(f"name: x\ntopology: {{defaults: {{kind: linux}}, nodes: {nodes}}}\n")
+
+    with brought(path, tmp_path, "end") as done:
+        record, lab = done.record, done.record.lab
+        until("program of a ended", lambda: "" if check_without_plan(record, lab).differences else "no", within=10)
+        found = check_without_plan(record, lab).differences
+        open_door(record, "a").write("/go", b"")
+        record = deploy.act(record.name, "a", Action.RESTART, at=Store(tmp_path / "labs"))
+        until("program of a runs", lambda: "" if check_without_plan(record, lab).fine else "it ended", within=10)
+
+    assert [(each.node, each.what, each.found) for each in found] == [
+        ("a", What.PROGRAM_ENDED, "ended with exit code 3")
+    ]
+
+
+def routed(door: Door) -> set[str]:
+    """The words of a node's routing table, as it is at this moment."""
+    return set(door.run(["ip", "route"]).stdout.split())
 
 
 def loopback(node: str) -> str:
@@ -79,6 +160,8 @@ def test_hosts_on_a_bridge_come_up_in_their_order_and_are_reached_by_their_ports
         said = [door.read("/var/log/closlab/exec.log").decode() for door in (web, client)]
         batch = open_door(done.record, "batch").read("/var/log/closlab/program.log")
         configured = client.read("/configured")
+        open_door(done.record, "br0").link("port1", up=False)
+        found = check_without_plan(done.record, done.record.lab).differences
         shared = [os.readlink(f"/proc/{open_door(done.record, name).pid}/ns/net") for name in ("web", "echo")]
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{tcp.host_port}", timeout=5)
@@ -89,6 +172,10 @@ def test_hosts_on_a_bridge_come_up_in_their_order_and_are_reached_by_their_ports
     assert said == ["hello\n", "200\n"]
     assert batch == b"eth0\nlo\nnobody\n"
     assert configured
+    assert [(each.node, each.subject, each.found) for each in found] == [
+        ("web", "link eth1", "up, without carrier"),
+        ("br0", "link port1", "down"),
+    ]
     assert shared[0] == shared[1]
     assert done.record.phases["daemons"] >= 1  # the delay, which the client waited for
     assert before.left(done.record) == set()
@@ -136,8 +223,7 @@ def test_a_daemon_of_their_own_is_restarted_with_its_configuration(tmp_path: Pat
 
         leaf.restart_daemon(daemon)
         after = {each.name: each.pid for each in leaf.processes()}
-        doors = {"leaf1": leaf, "leaf2": open_door(done.record, "leaf2")}
-        until("routes come back", lambda: unrouted(doors, [("leaf1", "leaf2")]), within=20)
+        until("routes come back", lambda: "" if loopback("leaf2") in routed(leaf) else "none to leaf2", within=20)
         with pytest.raises(Mistake, match=r"no daemon 'ospfd'; there are bgpd, .*staticd, zebra"):
             leaf.restart_daemon("ospfd")
 
@@ -172,13 +258,13 @@ def test_two_versions_of_frr_run_in_one_lab(tmp_path: Path, monkeypatch: pytest.
     with brought(HERE / "versions.clab.yml", tmp_path, "two") as done:
         old, new = (open_door(done.record, name) for name in ("r1", "r2"))
         versions = [door.vty("zebra", "show version").split()[1] for door in (old, new)]
-        for door, far in ((old, "10.9.0.2"), (new, "10.9.0.1")):
-            table = partial(door.run, ["ip", "route"])
-            until(f"route to {far}", lambda: "" if far in table().stdout else "none", within=20)  # noqa: B023 - now
+        tables = [routed(door) for door in (old, new)]
         reached = reaches(old, new, "10.9.0.2")
 
     assert done.fine
     assert versions[0] != versions[1]
     assert versions[1].startswith("10.")
+    assert "10.9.0.2" in tables[0]
+    assert "10.9.0.1" in tables[1]
     assert reached
     assert done.record.nodes[1].profile.startswith("rootfs /")

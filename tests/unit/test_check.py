@@ -14,9 +14,10 @@ import pytest
 
 from telemetry.compare import differences
 from telemetry.compare_lab import lab_differences
+from telemetry.counting import counts
 from telemetry.lacking import lacking_routes, lacking_sessions
 from telemetry.model import Difference, NodeFacts, Session, What
-from topologies.lab import End, Lab, LabNode, Veth
+from topologies.lab import End, Lab, LabNode, Veth, WaitFor
 from topologies.model import Endpoint, Role
 from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedRoute, PlannedSession
 from topologies.runtime.netlink_decode import Counters, Hop, KernelLink, KernelNeighbour, KernelRoute
@@ -352,3 +353,96 @@ def test_a_lab_without_a_plan_is_compared_with_its_file() -> None:
     assert [each.what for each in lab_facts(leaf1=dead)] == [What.NODE_DEAD]
     assert [each.what for each in lab_facts(leaf1=paused)] == [What.NODE_PAUSED]
     assert [each.what for each in lab_facts(leaf2=lambda _: twice)] == [What.ADDRESS_TWICE]
+
+
+def with_loopbacks(*addresses: str) -> Break:
+    return lambda seen: replace(seen, addresses=tuple(("lo", address) for address in addresses))
+
+
+def test_a_loopback_of_two_nodes_is_named_unless_each_has_another_of_its_own() -> None:
+    """Anycast stands beside an address of the node's own, in the same family."""
+    own, any_v4, any_v6 = "10.0.1.2/32", "10.53.0.53/32", "fd00::53/128"
+    same = lab_facts(leaf2=with_loopbacks("10.0.1.1/32"))
+    anycast = lab_facts(leaf1=with_loopbacks("10.0.1.1/32", any_v4), leaf2=with_loopbacks(own, any_v4))
+    only = lab_facts(leaf1=with_loopbacks("10.0.1.1/32", any_v6), leaf2=with_loopbacks(own, any_v6))
+
+    assert [(each.node, each.subject, each.found) for each in same] == [
+        ("leaf2", "address 10.0.1.1", "on lo, and on leaf1:lo")
+    ]
+    assert anycast == ()
+    assert [each.what for each in only] == [What.ADDRESS_TWICE]
+
+
+def port(name: str, **changes: object) -> KernelLink:
+    """An interface with a cable, up and of 9500 bytes."""
+    return replace(KernelLink(2, name, mac("leaf1", 1), 9500, True, True, 9, 0, "veth", Counters()), **changes)  # type: ignore[arg-type]  # any field
+
+
+BRIDGED = Lab(
+    "bridged", (LabNode(name="n1"), LabNode(name="br", kind="bridge")), (Veth(a=End("n1", "eth1"), b=End("br", "p1")),)
+)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "wrong"),
+    [
+        ({}, {}, []),
+        ({"carrier": False}, {"up": False, "carrier": False}, [("n1", What.LINK_DOWN), ("br", What.LINK_DOWN)]),
+        ({"mtu": 1500}, {}, [("n1", What.MTU)]),
+        ({}, {"name": "p2"}, [("br", What.LINK_MISSING)]),
+    ],
+)
+def test_a_cable_to_a_bridge_is_tested_at_both_ends(
+    ours: dict[str, object], theirs: dict[str, object], wrong: list[tuple[str, What]]
+) -> None:
+    """Only where it leads is not: a bridge does not answer. Links that are down are not counted."""
+    near, far = port("eth1", **ours), port(**{"name": "p1", **theirs})  # type: ignore[arg-type]  # any field
+    facts = {"n1": NodeFacts("n1", links={near.name: near}), "br": NodeFacts("br", links={far.name: far})}
+
+    assert [(each.node, each.what) for each in lab_differences(BRIDGED, facts)] == wrong
+    assert counts(BRIDGED, facts)["links"] == (wrong in ([], [("n1", What.MTU)]))
+
+
+def test_a_bridge_that_shows_nothing_is_nobody_s_fault() -> None:
+    """One of the machine's own, as the containerlab runtime has it."""
+    facts = {"n1": NodeFacts("n1", links={"eth1": port("eth1")}), "br": NodeFacts("br")}
+
+    assert lab_differences(BRIDGED, facts) == ()
+    assert counts(BRIDGED, facts)["links"] == 1
+
+
+def test_eth0_is_a_cable_like_others_where_there_is_no_management() -> None:
+    """With network-mode none, or in the network of a node that has that."""
+    modes = {"a": "", "b": "none", "c": "container:b", "d": "container:c", "e": "host", "f": "container:a"}
+    lab = Lab("l", tuple(LabNode(name=name, network_mode=mode) for name, mode in modes.items()), ())
+    twice = {name: NodeFacts(name, addresses=(("eth0", "10.0.0.1/24"),)) for name in modes}
+
+    assert lab.management() == {"a": "eth0", "b": "", "c": "", "d": "", "e": "", "f": "eth0"}
+    assert [(each.node, each.found) for each in lab_differences(lab, twice)] == [("e", "on eth0, and on b:eth0")]
+
+
+def test_what_is_counted_is_there() -> None:
+    """Dead nodes and their cables, and sessions in other states, are not."""
+    facts = {name: healthy(name) for name in ASNS}
+    cables = [Veth(a=End(a, f"eth{i}"), b=End(b, f"eth{j}")) for (a, i), (b, j) in CABLES.items()]
+    lab = Lab("tiny", tuple(LabNode(name=name) for name in ASNS), tuple(cables))
+
+    whole = counts(lab, facts)
+    less = counts(lab, facts | {"leaf1": dead(facts["leaf1"]), "leaf2": with_session(state="Active")(facts["leaf2"])})
+    none = counts(lab, {name: NodeFacts(name, lacks=(("node", "gone"),)) for name in facts})
+
+    assert whole == {"nodes": 4, "links": 4, "sessions": 8, "bfd": 0, "routes": 14}
+    assert (less["nodes"], less["links"], less["sessions"]) == (3, 2, 5)
+    assert set(none.values()) == {0}
+
+
+def test_a_program_that_ended_is_named_unless_somebody_waits_for_its_end() -> None:
+    """With its exit code; as a container its node would be dead."""
+    lab = Lab("l", (LabNode(name="a"), LabNode(name="b")), ())
+    waits = replace(lab, nodes=(lab.nodes[0], LabNode(name="b", waits=(WaitFor("create", "a", "exit"),))))
+    facts = {"a": NodeFacts("a", ended="3"), "b": NodeFacts("b")}
+
+    assert [str(each) for each in lab_differences(lab, facts)] == [
+        "a: program: program-ended: expected running, found ended with exit code 3"
+    ]
+    assert lab_differences(waits, facts) == ()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from topologies.files.clab.advice import advise, set_addresses
+from topologies.files.clab.advice import advise, configured, set_addresses
 from topologies.files.clab.read import read
 from topologies.lab import Lab, LabNode
 from topologies.model import Role
@@ -40,11 +40,23 @@ def test_addresses_are_found_in_commands(command: str, found: list[tuple[str, st
     assert list(set_addresses(LabNode(name="n", exec=(command,)))) == found
 
 
+def test_addresses_are_found_in_configurations() -> None:
+    """Of each interface; what is no address is left to FRR."""
+    text = "interface lo\n ip address 10.0.0.1/32\n!\ninterface eth1\n ipv6 address FD00::1/127\nexit\n!\n"
+
+    assert list(configured(text)) == [("lo", "10.0.0.1"), ("eth1", "fd00::1")]
+    assert list(configured("interface lo\n ip address nonsense\nip route 10.0.0.0/8 10.0.0.1\n")) == []
+
+
 def test_an_address_set_twice_is_said() -> None:
-    """With both places."""
+    """With both places, whether commands or configurations set it; a node that sets one by both has it once."""
     lab = Lab(name="l", nodes=(node("a", "10.0.0.1/31"), node("b", "10.0.0.1/24")), links=())
+    bare = Lab(name="l", nodes=(node("a"), node("b")), links=())
+    text = "interface eth1\n ip address 10.0.0.1/31\nexit\n"
 
     assert advise(lab, {}) == ("address 10.0.0.1 is set on a:eth1 and b:eth1",)
+    assert advise(bare, {"a": text, "b": text}) == ("address 10.0.0.1 is set on a:eth1 and b:eth1",)
+    assert advise(Lab(name="l", nodes=lab.nodes[:1], links=()), {"a": text}) == ()
 
 
 def test_leaves_with_one_as_number_are_said() -> None:

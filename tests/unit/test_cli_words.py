@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 
 from labs.cables import Cable
+from labs.cli import screen
 from labs.cli.chosen import choose, end_of
-from labs.cli.ending import called, nodes_by_role, ways_in
+from labs.cli.differences import COLUMNS, stacked, table_width
+from labs.cli.ending import called, counts, nodes_by_role, probes, ways_in
 from labs.cli.reports import ago, counted, link_report
 from labs.pictures import as_states
+from telemetry.check import CheckReport
+from telemetry.model import Difference, What
+from telemetry.probes import MeshSummary
 from topologies.errors import Mistake
 from topologies.lab import Dummy, End, Lab, LabNode, Veth
 from topologies.model import Role
@@ -78,6 +83,67 @@ def test_nodes_are_counted_by_role() -> None:
 
     assert nodes_by_role(record(*switches, LabNode(name="n"))) == "1 spine, 2 leaves, 1 node; 0 links"
     assert counted(1, "leaf") == "1 leaf"
+
+
+def test_a_session_is_said_once_whatever_else_is_wrong() -> None:
+    """Both its ends are counted; the words are the same with and without a difference."""
+    wrong = (Difference("leaf1", "node", What.NODE_DEAD, "running", "dead"),)
+    whole, less = {"nodes": 6, "links": 8, "sessions": 16, "bfd": 2}, {"nodes": 1, "sessions": 15, "bfd": 1}
+
+    fine, broken, fewer, none = (
+        counts(CheckReport(*each))
+        for each in (((), None, {}, whole), (wrong, None, {}, whole), (wrong, None, {}, less), (wrong, None, {}, {}))
+    )
+
+    assert fine == broken == "6 nodes, 8 links, 8 sessions Established, 1 BFD session up"
+    assert fewer == "1 node, 8 sessions Established, 1 BFD session up"
+    assert none == "nothing"
+
+
+ROWS = (
+    (
+        "leaf1",
+        "session eth1 to spine1",
+        "session-down",
+        "Established",
+        "Active (last reset: Peer closed the session)",
+    ),
+    ("leaf1-host1", "route 10.255.1.2/32", "route-missing", "over eth1, eth2 (2)", "no route"),
+)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_differences_that_do_not_fit_in_a_row_take_two_and_break_no_word(width: int) -> None:
+    """The kinds stand below each other, and long texts go on below what they belong to."""
+    lines = list(stacked(ROWS, width))
+
+    assert all(len(line) <= width for line in lines)
+    text = " ".join(" ".join(lines).split())
+    assert all(
+        f"{node} {what} {where} expected {is_so}, found {found}" in text for node, where, what, is_so, found in ROWS
+    )
+    if width == 80:
+        assert lines == [
+            "NODE         WHAT           WHERE",
+            "leaf1        session-down   session eth1 to spine1",
+            "             expected Established, found Active (last reset: Peer closed the",
+            "             session)",
+            "leaf1-host1  route-missing  route 10.255.1.2/32",
+            "             expected over eth1, eth2 (2), found no route",
+        ]
+
+
+def test_a_table_of_differences_is_as_wide_as_was_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that it is drawn only where it fits."""
+    screen.table(COLUMNS, ROWS)
+
+    assert max(map(len, capsys.readouterr().out.splitlines())) == table_width(ROWS)
+
+
+def test_probes_that_nobody_sent_did_not_arrive() -> None:
+    """As when every node is dead."""
+    assert probes(MeshSummary(0, 0, 0, 0, 0, 0, 0, 0.0)) == "none sent, for lack of addresses to send them to"
+    assert probes(MeshSummary(3, 6, 60, 30, 0, 0, 0, 0.1)) == "60 sent between 3 addresses, all arrived"
 
 
 def test_the_ways_in_fit_the_lab() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.frr import parse_bfd, parse_neighbors, parse_states
+from telemetry.frr import parse_bfd, parse_neighbors, parse_own, parse_states
 from topologies.errors import Fault
 
 RECORDINGS = sorted((Path(__file__).parents[1] / "golden" / "facts").glob("frr-*"))
@@ -37,6 +37,7 @@ def test_sessions_carry_what_was_negotiated(recording: Path) -> None:
     assert (unnumbered.hold, unnumbered.keepalive) == (9.0, 3.0)
     assert unnumbered.prefixes == (("ipv4", 1, 2), ("ipv6", 1, 2))
     assert unnumbered.uptime > 5
+    assert unnumbered.local_asn == 4200000001
     assert sessions["10.0.0.1"].families == ("ipv4",)
     assert not sessions["10.0.0.1"].extended_nexthop
     assert sessions["fd00::1"].families == ("ipv6",)
@@ -61,6 +62,12 @@ def test_states_are_read_from_the_summary(recording: Path) -> None:
 
     assert {name for name, state in states.items() if state == "Established"} == {"10.0.0.1", "fd00::1", "eth2"}
     assert states["10.0.3.1"] != "Established"
+
+
+def test_a_router_s_own_prefixes_are_those_from_nobody(recording: Path) -> None:
+    """Not those that iBGP told, whose path is empty too."""
+    assert parse_own((recording / "bgp-own.json").read_text()) == ("10.9.0.2/32",)
+    assert parse_own("{}") == ()
 
 
 def test_bfd_peers_have_address_interface_and_status(recording: Path) -> None:

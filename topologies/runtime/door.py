@@ -25,6 +25,7 @@ from topologies.waiting import until
 
 RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
 LOGS = "/var/log/closlab"  # what daemons print; the start scripts of containers write there too
+PROGRAM_END = f"{LOGS}/program.end"  # the exit code of a node's own program once it has ended, on netns
 KERNEL = "/proc/sys/net/"  # what a process finds there is its own network's
 PROGRAMS, WATCHER = "/usr/lib/frr/", "watchfrr"
 LEADER = "zebra"  # FRR's other daemons tell it their routes once, so they are started again with it, as watchfrr does

@@ -13,12 +13,14 @@ _COLUMNS = 7  # Num RefCount Protocol Flags Type St Inode, before the path
 
 def listens(path: str, pid: int | str = "self") -> bool:
     """Whether somebody listens at a socket, by the path that this process sees; False where the process is gone."""
+    # Nodes that share a network share the table, and each has files of its own; to look for the file costs little.
+    if not os.path.exists(f"/proc/{pid}/root{path}"):
+        return False
     try:
         table = Path(f"/proc/{pid}/net/unix").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    # Nodes that share a network share the table, and each has files of its own.
-    return _plain(path) in accepting(table) and os.path.exists(f"/proc/{pid}/root{path}")
+    return _plain(path) in accepting(table)
 
 
 def accepting(table: str) -> frozenset[str]:

@@ -12,17 +12,19 @@ from itertools import groupby
 from topologies.lab import Lab, LabNode
 from topologies.model import Role
 
-CONFIGS = ("/frr.conf", "/bgpd.conf")  # files of a node that may have a BGP configuration
+CONFIGS = ("/frr.conf", "/bgpd.conf", "/zebra.conf")  # files of a node that may have its ASN and addresses
 ROUTER = re.compile(r"^router bgp (\d+)\s*$", re.MULTILINE)
+INTERFACE = re.compile(r"^interface (\S+).*\n((?:[ !].*\n?)*)", re.MULTILINE)
+ADDRESS = re.compile(r"^\s+ip(?:v6)? address (\S+)", re.MULTILINE)
 NEIGHBOR = re.compile(r"^\s+neighbor ([0-9A-Fa-f:.]+) remote-as (\d+)\s*$", re.MULTILINE)
 
 
 def advise(lab: Lab, configs: Mapping[str, str]) -> tuple[str, ...]:
-    """Advice on a lab; `configs` has the text of the BGP configuration of nodes that bring one."""
+    """Advice on a lab; `configs` has the text of FRR's configuration of nodes that bring one."""
     asns = {name: int(match[1]) for name, text in configs.items() if (match := ROUTER.search(text))}
     owners: dict[str, list[str]] = {}
     for node in lab.nodes:
-        for interface, address in set_addresses(node):
+        for interface, address in dict.fromkeys((*set_addresses(node), *configured(configs.get(node.name, "")))):
             owners.setdefault(address, []).append(f"{node.name}:{interface}")
     return (*twice(owners), *alike(lab, asns), *strangers(configs, asns, owners))
 
@@ -37,6 +39,16 @@ def set_addresses(node: LabNode) -> Iterator[tuple[str, str]]:
                 yield words[words.index("dev") + 1], str(ip_interface(words[3]).ip)
             except ValueError:
                 continue  # what `ip` takes and this does not know; the node will tell
+
+
+def configured(text: str) -> Iterator[tuple[str, str]]:
+    """The addresses that a configuration of FRR sets: (interface, address)."""
+    for interface, block in INTERFACE.findall(text):
+        for address in ADDRESS.findall(block):
+            try:
+                yield interface, str(ip_interface(address).ip)
+            except ValueError:
+                continue  # FRR will tell
 
 
 def twice(owners: Mapping[str, list[str]]) -> Iterator[str]:

@@ -103,9 +103,13 @@ def open_topology(path: Path, env: Mapping[str, str]) -> Topology:
 
 
 def configs(lab: Lab) -> dict[str, str]:
-    """The BGP configurations that nodes bind, by node."""
-    bound = [(node.name, bind.source) for node in lab.nodes for bind in node.binds if bind.target.endswith(CONFIGS)]
-    return {name: read_file(source) for name, source in bound if os.path.isfile(source)}
+    """The configurations of FRR that nodes bind, by node; several files of a node one after another."""
+    found: dict[str, str] = {}
+    for node in lab.nodes:
+        files = [bind.source for bind in node.binds if bind.target.endswith(CONFIGS) and os.path.isfile(bind.source)]
+        if files:
+            found[node.name] = "\n".join(map(read_file, files))
+    return found
 
 
 def read_file(path: str) -> str:

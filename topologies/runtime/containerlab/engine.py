@@ -24,6 +24,7 @@ LIVES = {"running": Life.RUNNING, "paused": Life.PAUSED}
 SUBNETS = 256  # how many /22 there are in 172.20.0.0/14, where labs get their management networks
 AUTO = "auto"  # a subnet that is left to us
 NO_NETWORK = ("none", "host")
+UNCOUNTED = "where the network has no container any more, the engine lost count of them, which a restart of it cures"
 NETWORK_WITHIN = 30  # seconds that an engine may take to let go of the ends in a network
 
 
@@ -172,6 +173,6 @@ def remove_network(lab_id: str) -> None:
         tries = [
             process.run(["docker", "network", "rm", each], check=False) for each in process.run(there).stdout.split()
         ]
-        return "; ".join(failure(each) for each in tries if each.code)
+        return "; ".join(f"{failure(each)}\n{UNCOUNTED}" for each in tries if each.code)
 
     until(f"network of lab {lab_id} gone", staying, within=NETWORK_WITHIN)

@@ -52,7 +52,7 @@ def _create(node: LabNode, program: tuple[str, ...]) -> int:
         programs.examine(node, daemon)
     if not program or (frr.starts_frr(program) and programs.start_frr(node)):
         return 0
-    return programs.spawn(node, programs.as_user(node.user, program), programs.PROGRAM_LOG)
+    return programs.start_own(node, program)
 
 
 def _stage(node: LabNode, begin: Begin, main: int) -> tuple[str, ...]:

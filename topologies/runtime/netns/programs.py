@@ -14,6 +14,7 @@ from pathlib import Path
 from topologies.errors import Fault
 from topologies.lab import Daemon, Healthcheck, LabNode
 from topologies.runtime import vty
+from topologies.runtime.door import PROGRAM_END
 from topologies.runtime.listening import listens
 from topologies.runtime.netns import frr
 from topologies.runtime.netns.furnish import LOGS, numbers
@@ -22,6 +23,8 @@ from topologies.waiting import until
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 START_SECONDS = 60  # for one daemon on a busy machine
 PROGRAM_LOG = f"{LOGS}/program.log"
+NOTED = 'rm -f "$0"; "$@"; code=$?; echo "$code" >"$0"; exit "$code"'  # a shell that leaves an exit code in a file
+ENDLESS = (("sleep", "infinity"), ("tail", "-f", "/dev/null"))  # keep a container alive, and have no end to note
 EXEC_LOG = f"{LOGS}/exec.log"
 HEALTH_LOG = f"{LOGS}/health.log"
 
@@ -34,6 +37,14 @@ def start(node: LabNode, daemon: Daemon) -> None:
     if daemon.ready:
         what = f"{daemon.name} ready on {node.name}"
         until(what, lambda: _silence(node, daemon, pid), within=START_SECONDS, every=0.005)
+
+
+def start_own(node: LabNode, argv: Sequence[str]) -> int:
+    """Start the node's own program and have its exit code noted when it ends; Fault where there is no such program."""
+    program = as_user(node.user, argv)
+    if tuple(argv) not in ENDLESS and _path(node, program[0]) and _path(node, "sh"):
+        program = ("sh", "-c", NOTED, PROGRAM_END, *program)
+    return spawn(node, program, PROGRAM_LOG)
 
 
 def examine(node: LabNode, daemon: Daemon) -> None:
@@ -138,10 +149,14 @@ def spawn(node: LabNode, argv: Sequence[str], log: str, name: str = "") -> int:
     ]
     environment = ENVIRONMENT | dict(node.env)
     defaults = (signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ)
-    program = shutil.which(argv[0], path=environment["PATH"])
+    program = _path(node, argv[0])
     if program is None:
         raise Fault(f"node {node.name}: cannot start {name or 'a program'}: {argv[0]} is not there")
     return os.posix_spawn(program, tuple(argv), environment, file_actions=files, setsid=True, setsigdef=defaults)
+
+
+def _path(node: LabNode, program: str) -> str | None:
+    return shutil.which(program, path=dict(node.env).get("PATH", ENVIRONMENT["PATH"]))
 
 
 def as_user(user: str, argv: Sequence[str]) -> tuple[str, ...]:
