@@ -242,19 +242,26 @@ def test_a_startup_that_cannot_be_written_is_said(lab: Live, leaf: FRRDriver) ->
     assert any(path[-1] == "network 10.99.0.0/24" for path in shown(leaf))
 
 
-def test_the_startup_configuration_waits_for_the_confirmation(leaf: FRRDriver) -> None:
-    """Before it, the router would start as before; another session sees the commit waiting, and may confirm it."""
+def timers(lab: Live) -> list[str]:
+    """The timers that run on leaf2."""
+    return [" ".join(each.argv) for each in lab.door("leaf2").processes() if "timer" in each.argv]
+
+
+def test_the_startup_configuration_waits_for_the_confirmation(lab: Live, leaf: FRRDriver) -> None:
+    """Before it, the router would start as before; afterwards there is nothing left that could take the change back."""
     before, fragment = shown(leaf, "startup"), networks(leaf, "10.99.0.0/24")
     leaf.load_merge_candidate(config=fragment)
     leaf.commit_config(revert_in=60)
     pending = shown(leaf, "startup")
     assert leaf.has_pending_commit()
+    assert len(timers(lab)) == 1
 
     leaf.confirm_commit()
 
     assert changes(before, pending) == ""
     assert "+   network 10.99.0.0/24" in changes(before, shown(leaf, "startup"))
     assert not leaf.has_pending_commit()
+    assert timers(lab) == []
     with pytest.raises(CommitConfirmException, match="no change waits; the last one: kept"):
         leaf.confirm_commit()
 
@@ -303,6 +310,20 @@ def test_a_daemon_that_restarts_meanwhile_does_not_keep_the_router_from_going_ba
 
     assert "+ ip protocol bgp route-map NONE" in changes(before, during)
     assert changes(before, shown(leaf)) == ""
+
+
+def test_a_change_whose_timer_is_gone_does_not_wait_for_ever(lab: Live, leaf: FRRDriver) -> None:
+    """Whoever looks next has it taken back."""
+    before = shown(leaf)
+    leaf.load_merge_candidate(config=networks(leaf, "10.99.0.0/24"))
+    leaf.commit_config(revert_in=300)
+    timer = lab.door("leaf2").read("/run/napalm_frr/pending/timer").decode().strip()
+    lab.door("leaf2").run(["sh", "-c", f"kill -s KILL -- -{timer}"])
+
+    assert not leaf.has_pending_commit()
+    assert changes(before, shown(leaf)) == ""
+    with pytest.raises(CommitConfirmException, match="its timer had ended"):
+        leaf.confirm_commit()
 
 
 def test_what_frr_refuses_is_not_taken_in_part(leaf: FRRDriver) -> None:
