@@ -346,6 +346,23 @@ def test_ssh_across_the_fabric_says_the_same_as_the_labs_own_sockets(unnumbered:
 
 @sshd
 @root_only
+def test_a_change_over_ssh_outlives_its_connection_and_is_taken_back(unnumbered: Live, login: Login) -> None:
+    """It is the same transaction: a session over the lab's sockets sees it wait, and the router goes back by itself."""
+    with unnumbered.driver("spine1") as near:
+        with login.driver() as far:
+            far.load_merge_candidate(config="ip prefix-list FAR seq 5 permit any\n")
+            far.commit_config(revert_in=4)
+        during, waits = near.get_config()["running"], near.has_pending_commit()
+        until("it is taken back", lambda: "it waits" if near.has_pending_commit() else "", within=20)
+        after = near.get_config()["running"]
+
+    assert waits
+    assert "prefix-list FAR" in during
+    assert "prefix-list FAR" not in after
+
+
+@sshd
+@root_only
 def test_logins_and_hosts_that_are_not_known_are_refused(login: Login, tmp_path: Path) -> None:
     """A wrong key is an error of its own; with ssh_strict only a known host key will do, and a wrong one never does."""
     stranger = tmp_path / "key"

@@ -11,7 +11,15 @@ import yaml
 from nornir import InitNornir
 from nornir.core import Nornir
 from nornir.core.task import AggregatedResult
-from nornir_napalm.plugins.tasks import napalm_cli, napalm_get, napalm_ping, napalm_validate
+from nornir_napalm.plugins.tasks import (
+    napalm_cli,
+    napalm_configure,
+    napalm_confirm_commit,
+    napalm_get,
+    napalm_ping,
+    napalm_rollback,
+    napalm_validate,
+)
 
 from telemetry.converge import converge
 from topologies import deploy
@@ -115,3 +123,39 @@ def rules(peers: dict[str, Any]) -> list[dict[str, Any]]:
         {"get_facts": {"hostname": "^leaf1$", "vendor": "^FRRouting$"}},
         {"get_bgp_neighbors": {"global": {"peers": {"_mode": "strict", **peers}}}},
     ]
+
+
+def test_changes_are_configured_confirmed_and_rolled_back(fabric: Orchestrated) -> None:
+    """On all switches side by side: a dry run changes nothing, a second time there is nothing to do."""
+    line, switches = "ip prefix-list NORNIR seq 5 permit any", fabric.nornir
+
+    def diffs(**more: Any) -> set[str]:
+        return set(configured(switches, line, **more).values())
+
+    assert diffs(dry_run=True) == {f"+ {line}"}
+    assert diffs(revert_in=60, commit_message="for everybody") == {f"+ {line}"}
+    assert set(results(switches.run(napalm_confirm_commit)).values()) == {"Commit confirm completed"}
+    assert diffs() == {""}
+    assert set(results(switches.run(napalm_rollback)).values()) == {"Rollback completed"}
+    assert set(results(switches.run(napalm_confirm_commit)).values()) == {
+        "There are no pending commits. No action taken."
+    }
+    assert diffs(dry_run=True) == {f"+ {line}"}
+
+
+def test_a_refused_change_fails_its_host_with_the_words_of_frr(fabric: Orchestrated) -> None:
+    """And the next one is not burdened with it."""
+    leaf = fabric.nornir.filter(name="leaf1")
+
+    wrong = leaf.run(napalm_configure, configuration="ip prefix-list NORNIR seq five permit any")
+    fabric.nornir.data.reset_failed_hosts()
+
+    assert "Unknown command" in str(wrong["leaf1"].exception)
+    assert configured(leaf, "hostname leaf1")["leaf1"] == ""
+
+
+def configured(hosts: Nornir, text: str, **more: Any) -> dict[str, str]:
+    """The difference that napalm_configure tells of each host."""
+    done = hosts.run(napalm_configure, configuration=text, **more)
+    done.raise_on_error()
+    return {host: each[0].diff for host, each in done.items()}

@@ -1,17 +1,29 @@
 """FRRDriver: asks by its transport, and has the pure modules put the answers into NAPALM's shapes.
 
 Not here, because FRR has nothing to feed them with: NTP, SNMP, probes, optics, firewall policies. They raise
-NotImplementedError, as do candidates and commits.
+NotImplementedError.
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from napalm.base import NetworkDriver, models
 from napalm.base import constants as c
-from napalm.base.exceptions import CommandErrorException, ConnectionClosedException, ConnectionException
+from napalm.base.exceptions import (
+    CommandErrorException,
+    CommitConfirmException,
+    CommitError,
+    ConnectionClosedException,
+    ConnectionException,
+    MergeConfigException,
+    NapalmException,
+    ReplaceConfigException,
+)
 
-from napalm_frr import bgp, bgp_config, config, interfaces, linux, lldp, probes, routes, system
+from napalm_frr import bgp, bgp_config, changes, config, interfaces, linux, lldp, normal, probes, routes, system, tree
+from napalm_frr.candidate import Candidate
+from napalm_frr.commits import Commits
 from napalm_frr.transport import Target, Transport, connect
 
 ZEBRA, BGPD = "zebra", "bgpd"
@@ -40,6 +52,7 @@ class FRRDriver(NetworkDriver):
         self._options = dict(optional_args or {})
         self._device: Transport | None = None
         self._daemons: tuple[str, ...] = ()
+        self._candidate: Candidate | None = None
 
     def _router(self) -> Transport:
         """The open way; ConnectionClosedException where there is none."""
@@ -61,7 +74,8 @@ class FRRDriver(NetworkDriver):
         self._daemons = tuple(daemons.split())
 
     def close(self) -> None:
-        """Disconnect; fine when done twice."""
+        """Disconnect; fine when done twice. What was loaded is forgotten, what waits to be confirmed waits on."""
+        self._candidate = None
         if self._device is not None:
             self._device.close()
             self._device = None
@@ -179,8 +193,61 @@ class FRRDriver(NetworkDriver):
             raise NotImplementedError(f"format {format!r}: FRR's configuration is text")
         running = self._run("vtysh", "-c", config.RUNNING) if retrieve in ("all", "running") else ""
         startup = self._shell(config.STARTUP) if retrieve in ("all", "startup") else ""
+        candidate = self._candidate_text() if retrieve in ("all", "candidate") else ""
         clean = config.sanitized if sanitized else str
-        return {"running": clean(config.bare(running)), "startup": clean(config.bare(startup)), "candidate": ""}
+        return {
+            "running": clean(config.bare(running)),
+            "startup": clean(config.bare(startup)),
+            "candidate": clean(candidate),
+        }
+
+    def load_replace_candidate(self, filename: str | None = None, config: str | None = None) -> None:
+        """Load a whole configuration; what was loaded before is forgotten."""
+        text = _read(filename, config, ReplaceConfigException)
+        self._candidate = Candidate(replaces=True, texts=(text,))
+
+    def load_merge_candidate(self, filename: str | None = None, config: str | None = None) -> None:
+        """Load lines that are to be added, and `no` lines for what is to go; to what was loaded before, if anything."""
+        text = _read(filename, config, MergeConfigException)
+        self._candidate = (self._candidate or Candidate()).merging(text)
+
+    def compare_config(self) -> str:
+        """What a commit would change: lines that go (-) and come (+), below the blocks that they are in."""
+        if self._candidate is None:
+            return ""
+        running = normal.normal(self._commits().running())
+        return changes.changes(running, self._candidate.over(running))
+
+    def commit_config(self, message: str = "", revert_in: int | None = None) -> None:
+        """Have the router run the candidate, and after a restart too; with `revert_in`, seconds, only if confirmed.
+
+        Raises MergeConfigException or ReplaceConfigException with FRR's words where it does not take all of it, and
+        then runs what it ran; CommitError where another change is under way or waits to be confirmed. Whatever comes of
+        it, nothing is loaded afterwards.
+        """
+        if revert_in is not None and revert_in <= 0:
+            raise CommitConfirmException(f"{self.hostname}: revert_in={revert_in}: it must be at least one second")
+        if self._candidate is None:
+            raise CommitError(f"{self.hostname}: nothing is loaded that could be committed")
+        candidate, self._candidate = self._candidate, None
+        self._commits().commit(candidate, message, revert_in)
+
+    def confirm_commit(self) -> None:
+        """Keep the commit that waits for it, whoever made it. Raises CommitConfirmException where none does."""
+        self._commits().confirm()
+
+    def has_pending_commit(self) -> bool:
+        """Whether a commit, whoever made it, waits on the router to be confirmed."""
+        pending = self._commits().change("pending")
+        return pending is not None and pending.confirmable
+
+    def discard_config(self) -> None:
+        """Forget what was loaded; a commit that waits to be confirmed waits on."""
+        self._candidate = None
+
+    def rollback(self) -> None:
+        """Take the commit back that waits to be confirmed, or else the last one. Raises CommitError for neither."""
+        self._commits().rollback()
 
     def ping(
         self,
@@ -210,6 +277,14 @@ class FRRDriver(NetworkDriver):
         wait = ttl * PROBES * timeout / AT_ONCE + PROBE_SLACK
         return probes.traceroute_result(self._router().run(words, check=False, timeout=wait))
 
+    def _commits(self) -> Commits:
+        return Commits(self._router(), self.hostname)
+
+    def _candidate_text(self) -> str:
+        if self._candidate is None:
+            return ""
+        return tree.text(self._candidate.over(normal.normal(self._commits().running())))
+
     def _interfaces(self) -> Mapping[str, interfaces.Interface]:
         return interfaces.parse(self._router().ask(ZEBRA, interfaces.SHOW))
 
@@ -227,3 +302,15 @@ class FRRDriver(NetworkDriver):
 
     def _shell(self, script: str) -> str:
         return self._run("sh", "-c", script)
+
+
+def _read(filename: str | None, text: str | None, error: type[NapalmException]) -> str:
+    """What is to be loaded: a file where one is named, else the text."""
+    if filename:
+        try:
+            return Path(filename).read_text()
+        except OSError as failed:
+            raise error(f"{filename}: {failed.strerror}") from failed
+    if text is None:
+        raise error("nothing to load: give filename or config")
+    return text

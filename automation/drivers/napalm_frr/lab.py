@@ -52,10 +52,12 @@ class LabTransport:
         except (ClosError, OSError) as error:
             raise CommandErrorException(f"{self._node.node}: {error}") from error
 
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
+    def run(
+        self, argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float | None = None
+    ) -> Finished:
         """Run a program in the node to its end."""
         try:
-            return self._node.run(argv, check=check, timeout=timeout or self._timeout)
+            return self._node.run(argv, input=input, check=check, timeout=timeout or self._timeout)
         except ClosError as error:
             raise CommandErrorException(f"{self._node.node}: {error}") from error
 

@@ -41,7 +41,9 @@ class RecordedTransport:
         """What the daemon answered then."""
         return self._play([daemon, command]).stdout
 
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
+    def run(
+        self, argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float | None = None
+    ) -> Finished:
         """What the program left then."""
         finished = self._play(argv)
         if check and finished.code:

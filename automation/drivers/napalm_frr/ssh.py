@@ -103,11 +103,15 @@ class SshTransport:
         """What a daemon answers to a command, by vtysh there."""
         return self.run(["vtysh", "-d", daemon, "-c", command], timeout=timeout).stdout
 
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
+    def run(
+        self, argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float | None = None
+    ) -> Finished:
         """Run a program there to its end; the timeout is how long it may stay silent."""
         line = f"{SURROUNDINGS} {shlex.join(argv)}"
         try:
-            _, stdout, stderr = self._client.exec_command(line, timeout=timeout or self._timeout)
+            stdin, stdout, stderr = self._client.exec_command(line, timeout=timeout or self._timeout)
+            stdin.write(input or "")
+            stdin.channel.shutdown_write()
             said, complained = stdout.read(), stderr.read()
             code = stdout.channel.recv_exit_status()
         except (paramiko.SSHException, OSError) as error:

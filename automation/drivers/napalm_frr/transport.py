@@ -33,8 +33,10 @@ class Transport(Protocol):
     def ask(self, daemon: str, command: str, *, timeout: float | None = None) -> str:
         """What a daemon answers to a command."""
 
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float | None = None) -> Finished:
-        """Run a program there to its end; with `check`, another exit code than 0 is an error."""
+    def run(
+        self, argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float | None = None
+    ) -> Finished:
+        """Run a program there to its end, with an input; with `check`, another exit code than 0 is an error."""
 
     def close(self) -> None:
         """Let go of it; fine when done twice."""

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import napalm
 import pytest
-from napalm.base.exceptions import CommandErrorException, ConnectionClosedException, ConnectionException
+from napalm.base.exceptions import (
+    CommandErrorException,
+    CommitConfirmException,
+    CommitError,
+    ConnectionClosedException,
+    ConnectionException,
+    MergeConfigException,
+    ReplaceConfigException,
+)
 from napalm_frr import FRRDriver
 from napalm_frr.recorded import file_name
 from napalm_frr.transport import chosen
@@ -123,10 +131,36 @@ def test_a_router_without_bgpd_has_no_bgp(tmp_path: Path) -> None:
     assert driver.get_network_instances("none") == {}
 
 
-def test_candidates_and_commits_are_not_there_yet() -> None:
-    """What changes a router is NAPALM's to refuse."""
+def test_what_cannot_be_loaded_or_committed_is_refused_before_the_router_is_asked(tmp_path: Path) -> None:
+    """No text, no such file, nothing loaded, a time that is none; discarding nothing is fine."""
     driver = FRRDriver("r1", "", "")
 
-    for call in (driver.load_merge_candidate, driver.load_replace_candidate, driver.compare_config, driver.rollback):
-        with pytest.raises(NotImplementedError):
-            call()
+    with pytest.raises(MergeConfigException, match="nothing to load: give filename or config"):
+        driver.load_merge_candidate()
+    with pytest.raises(ReplaceConfigException, match=r"none\.conf: No such file or directory"):
+        driver.load_replace_candidate(filename=str(tmp_path / "none.conf"))
+    driver.discard_config()
+    assert driver.compare_config() == ""
+    with pytest.raises(CommitError, match="r1: nothing is loaded"):
+        driver.commit_config()
+    driver.load_merge_candidate(config="hostname r1\n")
+    with pytest.raises(CommitConfirmException, match="revert_in=0: it must be at least one second"):
+        driver.commit_config(revert_in=0)
+
+
+def test_a_file_takes_precedence_and_loads_accumulate_until_a_whole_configuration_comes(tmp_path: Path) -> None:
+    """The candidate is what the running configuration would become."""
+    file = tmp_path / "fragment.conf"
+    file.write_text("ip prefix-list A permit any\n")
+    driver = recorded(tmp_path, vtysh_c_show_running_config_no_header="hostname r1\nip prefix-list A seq 5 deny any\n")
+
+    driver.load_merge_candidate(filename=str(file), config="hostname other\n")
+    driver.load_merge_candidate(config="no ip prefix-list A seq 5\n")
+    merged = driver.compare_config()
+    candidate = driver.get_config(retrieve="candidate")["candidate"]
+    driver.load_replace_candidate(config="ip prefix-list B permit any\n")
+    replaced = driver.compare_config()
+
+    assert merged == "- ip prefix-list A seq 5 deny any\n+ ip prefix-list A seq 10 permit any"
+    assert candidate == "hostname r1\nip prefix-list A seq 10 permit any\n"
+    assert replaced == "- ip prefix-list A seq 5 deny any\n+ ip prefix-list B seq 5 permit any"
