@@ -25,19 +25,20 @@ ASK_NOBODY = {"CLAB_VERSION_CHECK": "disable"}
 @cache
 def nsenter() -> Capability:
     """The door into nodes."""
-    name, use = "nsenter", "running programs inside nodes"
-    if found := shutil.which("nsenter"):
-        return Capability(name, use, detail=found)
-    return Capability(name, use, lack="not found", cure="apt-get install util-linux")
+    return _program("nsenter", "running programs inside nodes", package="util-linux")
 
 
 @cache
 def ping() -> Capability:
     """The program that every user tries first."""
-    name, use = "ping", "trying by hand what reaches what"
-    if found := shutil.which("ping"):
+    return _program("ping", "trying by hand what reaches what", package="iputils-ping")
+
+
+def _program(name: str, use: str, *, package: str) -> Capability:
+    """A program that only has to be there."""
+    if found := shutil.which(name):
         return Capability(name, use, detail=found)
-    return Capability(name, use, lack="not found", cure="apt-get install iputils-ping")
+    return Capability(name, use, lack="not found", cure=f"apt-get install {package}")
 
 
 @cache
