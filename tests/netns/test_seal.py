@@ -3,7 +3,6 @@
 outside --- uplink [machine] attached --- neighbour        leaf1-host1 --- leaf1 --- spine1
 """
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -22,7 +21,7 @@ ip -n neighbour link set eth0 up
 ip -n neighbour route add default via 192.0.2.1
 """
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="netns: only root may make a machine with an uplink")
+pytestmark = pytest.mark.root_only("may make a machine with an uplink")
 
 
 @pytest.fixture(scope="module")
