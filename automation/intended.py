@@ -1,4 +1,4 @@
-"""What the routing daemons of a node are meant to run, as one text: what NAPALM is given to compare and to commit. Pure.
+"""What the routing daemons of a node are meant to run, as one text for NAPALM to compare and to commit. Pure.
 
 A lab's nodes read a file for each daemon, which is how FRR starts fast; a router shows, and takes, all of it in one.
 """
