@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies import deploy
 from topologies.errors import Fault, Mistake
@@ -21,8 +23,7 @@ SETTLING = 30.0  # seconds that a lab without a plan may take until its sessions
 LASTING = ("address-twice", "asn-twice", "program-ended")  # differences that time does not heal
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
+class Brought(Struct, frozen=True):
     """A lab that is up. `report` is None where it was not checked; `seconds` is the whole time."""
 
     record: LabRecord

@@ -1,7 +1,8 @@
 """The cables of a running lab, both ends as the kernel has them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from topologies.errors import Fault
 from topologies.lab import Veth
@@ -12,8 +13,7 @@ Seen = Mapping[tuple[str, str], tuple[str, int]]
 """(node, interface) -> its state in one word, its MTU in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cable:
+class Cable(Struct, frozen=True):
     """One cable: its ends as NODE:IF and each one's state."""
 
     a: str

@@ -7,7 +7,8 @@ its own file and with itself (`telemetry.compare_lab`, `telemetry.compare_asn`).
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from telemetry.compare import differences
 from telemetry.compare_asn import asn_differences, sharing
@@ -27,8 +28,7 @@ from topologies.runtime.model import LabRecord
 __all__ = ["CheckReport", "Difference", "check", "check_without_plan", "differences"]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True):
     """The outcome: what differs, what the mesh sent and lost (None: not run), seconds per phase, and how much was found
     to be there (nodes, links, sessions, bfd, routes)."""
 

@@ -11,10 +11,11 @@ loopbacks. So two routers of one ASN that lack each other's prefixes are a mista
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from itertools import combinations
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from telemetry.lacking import live_routes
 from telemetry.model import Difference, NodeFacts, What
@@ -26,8 +27,7 @@ OUTER = (Role.LEAF, Role.HOST)
 Network: TypeAlias = IPv4Network | IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
+class Router(Struct, frozen=True):
     """One speaker of BGP: its neighbours by node where they are known, and the prefixes that it brings in itself."""
 
     name: str

@@ -6,7 +6,8 @@ All are asked side by side and not node by node, so that daemons that hang cost 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from telemetry import frr
 from telemetry.model import BfdPeer, Session
@@ -19,8 +20,7 @@ WITHIN = 10  # seconds that a daemon has for its answer
 QUESTIONS = {"bgpd": "show bgp neighbors json", "bfdd": "show bfd peers json", "zebra": "show version"}
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Struct, frozen=True):
     """What a node's daemons show; `lacks` has those that did not: (daemon, why)."""
 
     sessions: Mapping[str, Session] = field(default_factory=dict)

@@ -6,8 +6,9 @@ that it knows; its daemons would not, and are not asked.
 
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from telemetry.cables import see_cables
 from telemetry.daemons import Routing, asking

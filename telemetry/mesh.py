@@ -14,7 +14,8 @@ import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from telemetry.facts import open_doors
 from telemetry.model import Difference, NodeFacts, What
@@ -39,8 +40,7 @@ _BUFFER_FORCE, _DISCOVER4, _DISCOVER6 = 33, 10, 23
 _PROBE, _INTERFACE = 3, 4
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """What became of a mesh: one byte per probe, 0 where it never came; the port of every target's flows; by pair, what
     the kernel said when a probe could not be sent; how many probes arrived only when sent again."""
 

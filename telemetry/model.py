@@ -1,8 +1,9 @@
 """What a live fabric shows, and where it differs from its plan. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from topologies.model import Endpoint
 from topologies.runtime.netlink_decode import KernelLink, KernelNeighbour, KernelRoute
@@ -10,8 +11,7 @@ from topologies.runtime.netlink_decode import KernelLink, KernelNeighbour, Kerne
 ESTABLISHED = "Established"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One BGP session as its daemon shows it. `neighbor` is an address, or an interface where unnumbered.
 
     The capabilities are the negotiated ones: announced by both sides. Times are in seconds. `prefixes` holds
@@ -41,8 +41,7 @@ class Session:
         return self.state == ESTABLISHED
 
 
-@dataclass(frozen=True, slots=True)
-class BfdPeer:
+class BfdPeer(Struct, frozen=True):
     """One BFD session (RFC 5880); `interface` is "" where it is not bound to one."""
 
     peer: str
@@ -50,8 +49,7 @@ class BfdPeer:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class NodeFacts:
+class NodeFacts(Struct, frozen=True):
     """One node as it stands. `lacks` says what of it could not be asked: (daemon or "node", why).
 
     Of a paused node the daemons are not asked: it has no sessions to show, and lacks nothing for that.
@@ -111,8 +109,7 @@ class What(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Difference:
+class Difference(Struct, frozen=True, order=True):
     """One thing that is not as it must be: on which node, of what, and what was found instead."""
 
     node: str

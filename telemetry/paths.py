@@ -5,7 +5,8 @@ that the flow's packets take, not one that they could take.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from telemetry.model import NodeFacts
 from topologies.errors import Fault
@@ -15,8 +16,7 @@ from topologies.runtime.netlink import Netlink
 MOST_HOPS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """One UDP flow."""
 
     source: str
@@ -24,8 +24,7 @@ class Flow:
     ports: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """The interfaces by which a flow leaves each node. `end`: why it stops short of its target, else ""."""
 
     hops: tuple[Endpoint, ...]

@@ -11,9 +11,10 @@ faults x (1 - 1/width) ** (sources x flows) bounds the chance that any such faul
 
 import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from functools import cache, cached_property
 from ipaddress import ip_address, ip_interface, ip_network
+
+from msgspec import Struct
 
 from topologies.model import Endpoint, Role
 from topologies.plan import IPV4, IPV6, NodePlan, Plan
@@ -25,8 +26,7 @@ LARGEST = 65507  # bytes that a UDP datagram can carry
 DEFAULTS = {IPV4: ("default", "0.0.0.0/0"), IPV6: ("default", "::/0")}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One address that takes part."""
 
     node: str
@@ -38,8 +38,7 @@ class Target:
         return IPV6 if ":" in self.address else IPV4
 
 
-@dataclass(frozen=True)
-class Mesh:
+class Mesh(Struct, frozen=True, dict=True):
     """All probes of a run. Probe number = pair x (flows + 1) + flow; the last of each pair is the full-size one."""
 
     targets: tuple[Target, ...]
@@ -58,8 +57,7 @@ class Mesh:
         return len(self.pairs) * self.per_pair
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Struct, frozen=True):
     """What one pair lost, retries included: which flows, and whether the full-size probe."""
 
     pair: int
@@ -67,8 +65,7 @@ class Loss:
     full_size: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MeshSummary:
+class MeshSummary(Struct, frozen=True):
     """What a mesh did. `retried`: probes that arrived only when sent again (a first packet waits for its neighbour)."""
 
     targets: int

@@ -10,7 +10,8 @@ Only BGP by FRR tells all this. Nodes that run no bgpd of FRR are taken to be at
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from telemetry.facts import open_doors
 from telemetry.frr import parse_neighbors
@@ -25,8 +26,7 @@ from topologies.waiting import until
 EVERY = 0.02  # seconds between two looks
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Struct, frozen=True):
     """The routing of a node at one moment: the work that its daemons have left, its updates, its kernel's routes."""
 
     work: tuple[str, ...] = ()

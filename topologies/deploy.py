@@ -8,9 +8,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
     from topologies.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file as read. `plan` and `fabric` are None for a containerlab file: it has no plan."""
 
     path: str

@@ -6,13 +6,13 @@ leaf or a pod changes no interface that was there: each spine gives it its next 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from topologies.model import Endpoint, Link, Node, Role
 
 
-@dataclass(frozen=True, slots=True)
-class Cables:
+class Cables(Struct, frozen=True):
     """What every cable is like: between switches, and from leaf to host. MTU in bytes, rates in 10^6 bit/s."""
 
     mtu: int
@@ -21,16 +21,14 @@ class Cables:
     host_rate_mbps: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(Struct, frozen=True):
     """The nodes of a design, the highest tier first, and its cables in the order in which they were laid."""
 
     nodes: tuple[Node, ...]
     links: tuple[Link, ...]
 
 
-@dataclass(slots=True)
-class _Patching:
+class _Patching(Struct):
     """A wiring in the making: hands out interfaces."""
 
     cables: Cables

@@ -5,8 +5,9 @@ runtimes take the same value. Paths inside a node are absolute; addresses are in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from topologies.model import Role
 
@@ -16,8 +17,11 @@ BRIDGE = "bridge"  # the kind of a node that has ports, and no programs or files
 HOST = "host"  # the kind of a node that is the machine itself
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class Kept(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a lab's record on disk is made of: nothing is taken from there that is not known here."""
+
+
+class End(Kept, frozen=True):
     """One end of a link. An empty `mac` lets the runtime choose."""
 
     node: str
@@ -29,8 +33,7 @@ class End:
         return f"{self.node}:{self.interface}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Veth:
+class Veth(Kept, frozen=True, kw_only=True, tag_field="type", tag="veth"):
     """A cable between two nodes (a node of kind `bridge` has ports instead of interfaces)."""
 
     a: End
@@ -40,8 +43,7 @@ class Veth:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostLink:
+class HostLink(Kept, frozen=True, kw_only=True, tag_field="type", tag="host"):
     """A cable from a node to an interface of the machine itself. Refused unless the user allows breaking the seal."""
 
     end: End
@@ -50,8 +52,7 @@ class HostLink:
     mtu: int = DEFAULT_MTU
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MgmtLink:
+class MgmtLink(Kept, frozen=True, kw_only=True, tag_field="type", tag="mgmt-net"):
     """A cable from a node to the lab's management bridge."""
 
     end: End
@@ -59,8 +60,7 @@ class MgmtLink:
     mtu: int = DEFAULT_MTU
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Macvlan:
+class Macvlan(Kept, frozen=True, kw_only=True, tag_field="type", tag="macvlan"):
     """A macvlan on an interface of the machine itself."""
 
     end: End
@@ -69,16 +69,14 @@ class Macvlan:
     mtu: int = DEFAULT_MTU
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dummy:
+class Dummy(Kept, frozen=True, kw_only=True, tag_field="type", tag="dummy"):
     """An interface that leads nowhere."""
 
     end: End
     mtu: int = DEFAULT_MTU
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vxlan:
+class Vxlan(Kept, frozen=True, kw_only=True, tag_field="type", tag="vxlan"):
     """A VXLAN interface of a node (RFC 7348); `stitch` joins it to an existing cable."""
 
     end: End
@@ -93,8 +91,12 @@ class Vxlan:
 LabLink: TypeAlias = Veth | HostLink | MgmtLink | Macvlan | Dummy | Vxlan
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+def kind_of(link: LabLink) -> str:
+    """The type of a link as containerlab's files and our JSON name it, such as veth."""
+    return str(link.__struct_config__.tag)
+
+
+class Bind(Kept, frozen=True):
     """A file or folder of the machine shown inside a node."""
 
     source: str
@@ -102,8 +104,7 @@ class Bind:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Kept, frozen=True):
     """A port of a node published on the machine, on 127.0.0.1 unless the file names another address."""
 
     node_port: int
@@ -112,8 +113,7 @@ class Port:
     protocol: str = "tcp"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Kept, frozen=True):
     """A file that closlab writes into a node before anything starts there."""
 
     path: str
@@ -121,8 +121,7 @@ class File:
     mode: int = 0o640
 
 
-@dataclass(frozen=True, slots=True)
-class Daemon:
+class Daemon(Kept, frozen=True):
     """A program that runs in a node. It counts as started when the unix socket `ready` accepts connections."""
 
     name: str
@@ -133,8 +132,7 @@ class Daemon:
     shared_with: str = ""  # another daemon that takes some lines of the same file, where it is there
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Kept, frozen=True):
     """A static route; `via` holds (gateway, interface) pairs, several for ECMP. `table` 254 is main."""
 
     prefix: str
@@ -142,16 +140,14 @@ class Route:
     table: int = 254
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Kept, frozen=True):
     """Packets from `source` look up `table` first."""
 
     source: str
     table: int
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(Kept, frozen=True):
     """A permanent neighbour entry."""
 
     interface: str
@@ -159,8 +155,7 @@ class Neighbour:
     mac: str
 
 
-@dataclass(frozen=True, slots=True)
-class StageExec:
+class StageExec(Kept, frozen=True):
     """A command tied to a stage of a node. `phase`: on-enter or on-exit; `target`: container or host."""
 
     command: str
@@ -169,8 +164,7 @@ class StageExec:
     target: str = "container"
 
 
-@dataclass(frozen=True, slots=True)
-class WaitFor:
+class WaitFor(Kept, frozen=True):
     """`stage` of the node that has this may begin only when `node` has finished `until`."""
 
     stage: str
@@ -178,8 +172,7 @@ class WaitFor:
     until: str
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
+class Healthcheck(Kept, frozen=True):
     """How a node is asked whether it is well; all times in seconds."""
 
     test: tuple[str, ...]
@@ -189,8 +182,7 @@ class Healthcheck:
     start_period: float = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabNode:
+class LabNode(Kept, frozen=True, kw_only=True):
     """One node of a lab. The fields down to `user` mirror containerlab's; the rest is what closlab itself renders."""
 
     name: str
@@ -237,8 +229,7 @@ class LabNode:
         return self.kind == HOST or self.network_mode == "host"
 
 
-@dataclass(frozen=True, slots=True)
-class Mgmt:
+class Mgmt(Kept, frozen=True):
     """The lab's own management network; nodes get eth0 in it. It never leads out."""
 
     network: str = "clab"
@@ -251,8 +242,7 @@ class Mgmt:
     skip_when_unused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Lab:
+class Lab(Kept, frozen=True):
     """All that a runtime needs to bring a lab up. `file` is the path that it was read from, "" when there is none."""
 
     name: str

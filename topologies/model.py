@@ -4,10 +4,11 @@ All values are frozen. A `Fabric` says what is wanted; `topologies.plan` says wh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
+
+from msgspec import Struct
 
 
 class Role(StrEnum):
@@ -36,8 +37,7 @@ class Attachment(StrEnum):
     BGP = "bgp"  # the host runs BGP and announces its own loopback
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One switch or host. `pod` is 0 for what belongs to no pod; `index` counts from 1 within role and pod."""
 
     name: str
@@ -48,8 +48,7 @@ class Node:
     plane: int = 0  # three-tier designs: the plane of a spine or super-spine, else 0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, order=True):
     """One end of a cable: an interface of a node."""
 
     node: str
@@ -59,8 +58,7 @@ class Endpoint:
         return f"{self.node}:{self.interface}"
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """One cable; `a` is the end in the lower tier. `mtu` in bytes, `rate_mbps` in 10^6 bit/s (None: not limited)."""
 
     a: Endpoint
@@ -74,8 +72,7 @@ class Link:
         return (self.a, self.b)
 
 
-@dataclass(frozen=True, slots=True)
-class Pools:
+class Pools(Struct, frozen=True):
     """Where addresses come from. Each pool is cut by tier and index, so that appending a leaf renumbers nothing."""
 
     loopbacks4: IPv4Network
@@ -86,8 +83,7 @@ class Pools:
     hosts6: IPv6Network
 
 
-@dataclass(frozen=True, slots=True)
-class Underlay:
+class Underlay(Struct, frozen=True):
     """How the fabric routes: eBGP everywhere (RFC 7938)."""
 
     numbering: Numbering
@@ -100,8 +96,7 @@ class Underlay:
     pools: Pools
 
 
-@dataclass(frozen=True)
-class Fabric:
+class Fabric(Struct, frozen=True, dict=True):
     """A whole fabric as wanted: nodes in a fixed order, cables in a fixed order, and the underlay."""
 
     name: str

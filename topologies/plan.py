@@ -4,15 +4,15 @@ A plan is values only. `topologies.planning.plan` computes it from a `Fabric`, p
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from topologies.model import Endpoint, Role
 
 IPV4, IPV6 = "ipv4", "ipv6"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedInterface:
+class PlannedInterface(Struct, frozen=True):
     """One end of a cable. `addresses` in CIDR form, global ones only; link-local ones follow from `mac` (EUI-64)."""
 
     name: str
@@ -25,8 +25,7 @@ class PlannedInterface:
     rate_mbps: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedSession:
+class PlannedSession(Struct, frozen=True):
     """One BGP session seen from one side.
 
     `neighbor` is what the configuration names: an address, or the interface of an unnumbered session (RFC 8950).
@@ -44,8 +43,7 @@ class PlannedSession:
     address: str | None = None  # the peer's address when numbered
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRoute:
+class PlannedRoute(Struct, frozen=True):
     """A BGP route that must be in the kernel's table over exactly these interfaces (their number is its ECMP width)."""
 
     prefix: str
@@ -53,8 +51,7 @@ class PlannedRoute:
     origin: str  # the node that announces it
 
 
-@dataclass(frozen=True, slots=True)
-class StaticRoute:
+class StaticRoute(Struct, frozen=True):
     """A route that closlab itself puts in: a host's way into the fabric. `table` 254 is main."""
 
     prefix: str
@@ -62,16 +59,14 @@ class StaticRoute:
     table: int = 254
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRule:
+class SourceRule(Struct, frozen=True):
     """Traffic from `source` looks up `table` first (policy routing of hosts with several NICs)."""
 
     source: str
     table: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodePlan:
+class NodePlan(Struct, frozen=True):
     """Everything one node must end with."""
 
     name: str
@@ -90,8 +85,7 @@ class NodePlan:
     probe_addresses: tuple[str, ...]  # the addresses (no prefix length) that the data-plane mesh uses for this node
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The whole fabric, planned. `nodes` keeps the fabric's order; `pinned_neighbours` asks for permanent neighbour
     entries on numbered links, because the kernel's neighbour table is shared by all namespaces and would overflow."""
 

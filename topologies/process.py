@@ -5,14 +5,14 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies.errors import Fault, Mistake
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """What a program left: its exit code, 128 and the signal's number where one ended it, and what it printed."""
 
     argv: tuple[str, ...]

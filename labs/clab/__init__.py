@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """The executable `closlab-clab`."""
-    from labs.cli import guarded, heed_signals, keep_streams
+    from labs.cli import guarded, heed_signals, keep_streams, leave
 
     keep_streams()
     heed_signals()
-    sys.exit(guarded(lambda: run(sys.argv[1:]), "closlab-clab"))
+    leave(guarded(lambda: run(sys.argv[1:]), "closlab-clab"))
 
 
 def run(argv: Sequence[str]) -> int:

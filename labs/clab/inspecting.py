@@ -7,8 +7,9 @@ import re
 import time
 from argparse import Namespace
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from labs import pictures
 from labs.clab import folder

@@ -3,7 +3,6 @@
 import shlex
 import shutil
 import sys
-from dataclasses import asdict
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,7 +137,7 @@ def check_report(report: "CheckReport | None") -> Report | None:
             for each in report.differences
         ],
         "counts": dict(report.counts),
-        "mesh": asdict(report.mesh) if report.mesh else None,
+        "mesh": report.mesh,
         "seconds": {what: round(seconds, 3) for what, seconds in report.timings.items()},
     }
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from topologies.lab import LabLink, LabNode, Veth
+from topologies.lab import LabLink, LabNode, Veth, kind_of
 from topologies.runtime.model import LabRecord, Life, NodeRecord, Status
 from topologies.runtime.store import Unreadable
-from topologies.runtime.wire import TAGS
 from topologies.seal import openings
 
 Report = dict[str, object]
@@ -65,7 +64,7 @@ def link_report(link: LabLink) -> Report:
     """One cable as wanted; `ends` has one end where the other is not a node's."""
     ends = [link.a, link.b] if isinstance(link, Veth) else [link.end]
     rate = link.rate_mbps if isinstance(link, Veth) else None
-    return {"type": TAGS[type(link)], "ends": [str(end) for end in ends], "mtu": link.mtu, "rate_mbps": rate}
+    return {"type": kind_of(link), "ends": [str(end) for end in ends], "mtu": link.mtu, "rate_mbps": rate}
 
 
 def counted(count: int, noun: str) -> str:

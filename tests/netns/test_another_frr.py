@@ -4,10 +4,10 @@ Routers start all at once, so that what FRR does first happens under load, as on
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from wanted import fabric, nothing, running
 
 from telemetry.check import check

@@ -13,10 +13,11 @@ import os
 import re
 import signal
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from telemetry import daemons
 from telemetry.check import CheckReport, Difference, check, check_without_plan

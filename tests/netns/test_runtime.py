@@ -10,10 +10,10 @@ host      host
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from wanted import Machine, fabric, nothing, reaches, record_of, running
 
 from telemetry.check import check_without_plan

@@ -1,6 +1,6 @@
 """Who is born before whom when a lab comes up: stages of nodes, and who opens sessions after whom it calls."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from topologies.lab import Daemon, End, Lab, LabNode, Veth, WaitFor
 from topologies.model import Role

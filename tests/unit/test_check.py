@@ -8,9 +8,9 @@ leaf1      leaf2
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from telemetry.compare import differences
 from telemetry.compare_lab import lab_differences

@@ -1,9 +1,9 @@
 """What a native run cannot do of a containerlab file is refused or warned of, and what containerlab adds is added."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.files.clab import native

@@ -1,12 +1,12 @@
 """Writing containerlab files: what is written reads back as the same lab, and sets up what containerlab cannot."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from topologies.files.clab import setup
 from topologies.files.clab.read import parse

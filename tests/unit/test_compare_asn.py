@@ -5,9 +5,8 @@ spine1   spine2        spines 65100, leaves 65001 to 65003
 leaf1 ... leaf3
 """
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from telemetry.compare_asn import asn_differences, sharing
 from telemetry.model import ESTABLISHED, NodeFacts, Session

@@ -1,12 +1,12 @@
 """What the containerlab runtime decides: whose a container is, which subnets to try, what a killed deployment left."""
 
 import os
-from dataclasses import replace
 from ipaddress import ip_network
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from wanted import record_of
 
 from topologies import process

@@ -1,9 +1,9 @@
 """From a file to a running lab and back, on the fake runtime."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from topologies import deploy
 from topologies.errors import Fault, Mistake

@@ -1,10 +1,10 @@
 """The data-plane mesh as thought out: who probes whom, how often, how large, and what a loss tells."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from telemetry.model import What
 from telemetry.probes import MISS, MOST_FLOWS, Loss, Mesh, Target, flows_per_pair, lay_out, losses, suspects, widest

@@ -1,9 +1,9 @@
 """What the netns runtime decides before it acts: interfaces, addresses, refusals, roots, FRR's words."""
 
 import struct
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.lab import (

@@ -3,10 +3,10 @@
 host1 eth1 ---- eth2 leaf1 eth1 ---- eth1 spine1
 """
 
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 
 import pytest
+from msgspec.structs import replace
 
 from topologies.lab import Lab, LabNode, Neighbour, Route, Rule, Veth
 from topologies.model import Attachment, Endpoint, Fabric, Link, Node, Numbering, Pools, Role, Underlay

@@ -7,10 +7,10 @@
     host1 (…2001, only where hosts speak BGP)
 """
 
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 
 import pytest
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.model import Attachment, Endpoint, Fabric, Node, Numbering, Pools, Role, Underlay

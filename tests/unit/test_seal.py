@@ -1,9 +1,9 @@
 """A lab that reaches into the machine is told from a sealed one, and refused on either runtime unless allowed."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from wanted import record_of
 
 from topologies import deploy

@@ -2,10 +2,10 @@
 
 import fcntl
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from topologies.errors import Fault, Mistake
 from topologies.lab import (
@@ -103,9 +103,9 @@ def test_a_record_comes_back_as_it_was_written(at: store.Store) -> None:
 
 def test_a_record_of_a_newer_closlab_is_refused_with_both_versions() -> None:
     """A record is not guessed at."""
-    data = wire.encode(RECORD).replace(b'"version":1', b'"version":2', 1)
+    data = wire.encode(RECORD).replace(b'"version":2', b'"version":3', 1)
 
-    with pytest.raises(Fault, match="version 2, this closlab reads version 1"):
+    with pytest.raises(Fault, match="version 3, this closlab reads version 2"):
         wire.decode(data)
 
 

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 import msgspec
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 PATTERNS = (
     (re.compile(r"Object contains unknown field `(.+)`"), "unknown key"),
@@ -17,8 +16,7 @@ VALUE = re.compile(r"Invalid (?:enum )?value '(.+)'")
 STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """One thing that is wrong: where (`is_key`: it is the key that is wrong, not its value), and what is allowed."""
 
     path: tuple[str | int, ...]

@@ -6,11 +6,11 @@ reader lets the wanted type decide, so that `env: {PORT: 080}` stays the text 08
 """
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 import msgspec
 import yaml
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.files import complaint
@@ -20,8 +20,7 @@ Path: TypeAlias = tuple[str | int, ...]
 NULL, MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """A YAML file as read: its value in plain dicts, lists and scalars, and where each part stands."""
 
     place: str

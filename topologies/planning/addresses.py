@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from msgspec import Struct
 
 from topologies.model import Attachment, Endpoint, Fabric, Node, Numbering, Role
 from topologies.planning.pools import (
@@ -19,8 +20,7 @@ from topologies.planning.pools import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
+class Addresses(Struct, frozen=True):
     """Every address of a fabric, IPv4 before IPv6. `blocks` are the host subnets of a leaf, whoever announces them."""
 
     router_ids: Mapping[str, str]

@@ -1,8 +1,9 @@
 """Fabric in, plan out: numbers, addresses, sessions and routes put together for every node."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Numbering, Role
@@ -32,8 +33,7 @@ def plan(fabric: Fabric) -> Plan:
     return Plan(fabric.name, fabric.underlay.ecmp, nodes, _crowded(fabric))
 
 
-@dataclass(frozen=True)
-class _Draft:
+class _Draft(Struct, frozen=True, dict=True):
     """What is known of a fabric before its nodes are planned one by one."""
 
     fabric: Fabric

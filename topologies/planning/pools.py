@@ -11,10 +11,11 @@ Within its part, a role gives each pod one 64th; what belongs to no pod counts f
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from topologies.model import Attachment, Fabric, Node, Numbering, Role
 
@@ -28,8 +29,7 @@ BLOCK4, BLOCK6 = 24, 64  # prefix lengths of a leaf's host subnets
 HOSTS_PER_BLOCK = 127  # host links in a /24; the first /31 stays free, so that no end has the network's address
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Struct, frozen=True):
     """Something wrong with the pool of this name."""
 
     pool: str

@@ -11,8 +11,9 @@ passes on where a peer would take one and not another.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.model import Role
@@ -21,8 +22,7 @@ Path: TypeAlias = frozenset[int]  # the ASNs on the way; all paths that are comp
 Ways: TypeAlias = Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(Struct, frozen=True):
     """A BGP speaker and its peers, each with the peer's interface of that cable, in the tiers above and below."""
 
     name: str

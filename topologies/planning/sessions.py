@@ -1,13 +1,12 @@
 """Who speaks BGP with whom, and how."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from topologies.model import Numbering, Role, Underlay
 from topologies.plan import IPV4, IPV6, PlannedInterface, PlannedSession
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """A BGP speaker at the far end of an interface; `below` when it is in a lower tier than ourselves."""
 
     interface: PlannedInterface

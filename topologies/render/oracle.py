@@ -1,8 +1,9 @@
 """The plan as a document that other programs can read: what must be true of every node."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from topologies.model import Endpoint
 from topologies.plan import Plan
@@ -20,8 +21,8 @@ def plain(value: Any) -> Any:
     """A planned value as JSON knows it: sets in order, endpoints as `node:interface`."""
     if isinstance(value, Endpoint):
         return str(value)
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, frozenset):

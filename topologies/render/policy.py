@@ -6,8 +6,9 @@ pass on and accept. From a BGP host a leaf accepts only that host's own prefixes
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
+
+from msgspec import Struct
 
 from topologies.model import TIERS, Fabric, Role
 from topologies.plan import IPV4, IPV6, NodePlan, Plan, PlannedSession
@@ -16,8 +17,7 @@ OWN, FABRIC = "OWN", "FABRIC"
 PLURAL = {Role.HOST: "HOSTS", Role.LEAF: "LEAVES", Role.SPINE: "SPINES", Role.SUPERSPINE: "SUPERSPINES"}
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
+class Permit(Struct, frozen=True):
     """A prefix that a filter lets through; with `longest`, also its parts up to that length, from `shortest` on."""
 
     prefix: str
@@ -25,8 +25,7 @@ class Permit:
     longest: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A named list of permitted prefixes of one address family; all else is refused."""
 
     name: str
@@ -34,8 +33,7 @@ class Filter:
     permits: tuple[Permit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Peers that are treated alike. `accepts` and `announces` name filters."""
 
     name: str
@@ -47,8 +45,7 @@ class Group:
     announces: str
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """One neighbour and its group. `accepts` names a filter: the group's, or one of its own. `source` is the address to
     call from, "" where any will do."""
 
@@ -61,8 +58,7 @@ class Peer:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
+class Router(Struct, frozen=True):
     """All that a routing daemon must be told. Its own packets leave with `source4` or `source6`, its loopbacks."""
 
     name: str

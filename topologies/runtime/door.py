@@ -9,8 +9,9 @@ import signal
 import socket as sockets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies import process
 from topologies.errors import Fault, Mistake
@@ -32,8 +33,7 @@ LEADER = "zebra"  # FRR's other daemons tell it their routes once, so they are s
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
 
 
-@dataclass(frozen=True, slots=True)
-class NodeProcess:
+class NodeProcess(Struct, frozen=True):
     """One process of a node: its number on the machine and inside the node."""
 
     pid: int

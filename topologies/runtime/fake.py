@@ -1,7 +1,9 @@
 """A runtime that runs nothing: labs are entries in a dict, and it fails where it is told to. For tests."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from topologies.errors import Fault
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say

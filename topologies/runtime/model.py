@@ -1,11 +1,12 @@
 """The seam between a lab as wanted and whatever makes it run: at most five verbs, and the record that survives them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from topologies.lab import Lab
+from msgspec import field
+
+from topologies.lab import Kept, Lab
 
 
 class Status(StrEnum):
@@ -34,8 +35,7 @@ class Action(StrEnum):
     RESTART = "restart"  # KILL and START of the processes, links kept up
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Kept, frozen=True):
     """A process that cannot be confused with a later one of the same number. `started` is field 22 of /proc/PID/stat,
     in clock ticks since boot."""
 
@@ -43,8 +43,7 @@ class Process:
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRecord:
+class NodeRecord(Kept, frozen=True):
     """One node as deployed. `init` is its first process as the machine sees it; None where it never started."""
 
     name: str
@@ -56,8 +55,7 @@ class NodeRecord:
     profile: str = ""  # what the image was mapped to, netns only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabRecord:
+class LabRecord(Kept, frozen=True, kw_only=True):
     """What is on disk of a lab: enough to destroy it when all else is gone."""
 
     name: str

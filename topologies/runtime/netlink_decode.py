@@ -3,9 +3,10 @@
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
 
 _HEADER = struct.Struct("=IHHII")
 _ATTR = struct.Struct("=HH")
@@ -56,8 +57,7 @@ class KernelRoute(NamedTuple):
     source: str  # the preferred source address, "" when none
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """What passed an interface since it was made."""
 
     rx_packets: int = 0
@@ -70,8 +70,7 @@ class Counters:
     tx_dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KernelLink:
+class KernelLink(Struct, frozen=True):
     """One interface. `peer` is the ifindex of a veth's other end in that end's namespace, 0 when it has none."""
 
     index: int
@@ -86,8 +85,7 @@ class KernelLink:
     counters: Counters
 
 
-@dataclass(frozen=True, slots=True)
-class KernelAddress:
+class KernelAddress(Struct, frozen=True):
     """One address of an interface, in CIDR form. `scope`: 0 global, 253 link, 254 host."""
 
     index: int
@@ -96,8 +94,7 @@ class KernelAddress:
     tentative: bool
 
 
-@dataclass(frozen=True, slots=True)
-class KernelNeighbour:
+class KernelNeighbour(Struct, frozen=True):
     """One neighbour entry."""
 
     index: int

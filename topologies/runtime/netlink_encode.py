@@ -7,7 +7,8 @@ words that name it when the kernel refuses it inside a batch.
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_GETADDR = 20, 22
@@ -37,8 +38,7 @@ _NUD_PERMANENT = 0x80
 _ROOT_HANDLE = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One message without its header, and the words that name it in an error."""
 
     type: int
@@ -47,8 +47,7 @@ class Request:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class VethEnd:
+class VethEnd(Struct, frozen=True):
     """One end of a cable to be made, or a macvlan. `netns` is an open fd; index 0 or mac "": the kernel chooses."""
 
     name: str
@@ -57,8 +56,7 @@ class VethEnd:
     mac: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VxlanPath:
+class VxlanPath(Struct, frozen=True):
     """Where a VXLAN interface sends to (RFC 7348). Source port 0: the kernel chooses one by flow."""
 
     vni: int

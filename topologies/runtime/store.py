@@ -16,8 +16,9 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies.errors import Fault, Mistake
 from topologies.runtime import wire
@@ -27,16 +28,14 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}")
 RECORD, BEFORE, FILES, HOLDER = "record.json", "before.json", "files", "holder"
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """A lab whose record cannot be read: it is reported, never passed over, for it may still run."""
 
     name: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """The state folder of one user."""
 
     root: Path

@@ -8,7 +8,8 @@ import re
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from topologies.errors import Fault
 
@@ -17,8 +18,7 @@ REFUSED_LINE = re.compile(r"(?:\[[^]]*\]\s*)*([^\]:]+?) on config line (\d+): ?(
 _END = b"\0\0\0"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a daemon said to one command."""
 
     text: str

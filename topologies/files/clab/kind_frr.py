@@ -5,7 +5,8 @@ there are where it names none. Files that the node binds itself are its own.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.files.complaint import nearest

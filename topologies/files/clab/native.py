@@ -4,9 +4,11 @@ warning where it does not. Also what containerlab itself adds to nodes, which a 
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.files.clab.check import ends
@@ -22,8 +24,7 @@ FRR = "frr"  # the kind that reads the keys of FRR_READS
 FRR_READS = ("startup_config", "extras")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What becomes of a key. `applies` tells for which values; for others the key is fine."""
 
     refuse: bool

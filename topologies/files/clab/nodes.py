@@ -3,8 +3,9 @@
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.files.clab.inherit import commands
@@ -23,8 +24,7 @@ LONGEST_HOSTNAME = 64  # HOST_NAME_MAX of Linux
 ENV_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][\w.]*)\s*=\s*(.*)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What a topology file is read in. `lab_dir` is the folder that containerlab would make for the lab."""
 
     document: Document

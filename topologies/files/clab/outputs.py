@@ -6,9 +6,10 @@ Everything is made from values: the lab, its nodes as deployed, and how each nod
 import json
 import os.path
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Any
+
+from msgspec import Struct
 
 from topologies.files.clab.links import RATE
 from topologies.lab import End, Lab, LabLink, LabNode, Mgmt, Veth
@@ -19,8 +20,7 @@ STATES = {Life.RUNNING: "running", Life.PAUSED: "paused", Life.DEAD: "exited"}
 OUTSIDE = {"HostLink": "host", "MgmtLink": "mgmt-net", "Macvlan": "macvlan", "Vxlan": "vxlan", "Dummy": "dummy"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Shown(Struct, frozen=True, kw_only=True):
     """A deployed lab as shown: what is recorded of its nodes, how they stand, and how long they have been up."""
 
     lab: Lab
@@ -136,8 +136,7 @@ def inspect_csv(labs: Iterable[Shown], *, relative_to: str) -> str:
     return "\n".join([CSV, *(",".join(str(row.get(key, "")) for key in keys) for row in rows)]) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """An interface of a running node as `ip -json link` sees it."""
 
     name: str

@@ -3,8 +3,10 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.files import yaml
@@ -22,8 +24,7 @@ PREFIX = re.compile(r"|__lab-name|[a-zA-Z0-9][a-zA-Z0-9\-._]*")
 LAB_DIR_BASE = "CLAB_LABDIR_BASE"  # containerlab's variable for where lab folders are made
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
+class Topology(Struct, frozen=True):
     """A file as read: the lab, and what the lab has no words for. `specs` are the nodes with what they inherited."""
 
     lab: Lab

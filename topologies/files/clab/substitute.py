@@ -6,15 +6,15 @@ or ${VAR:-default} (also without the colon: then an empty variable counts as set
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 VARIABLE = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<how>:?[=\-+])(?P<word>[^}]*))?\})"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(Struct, frozen=True):
     """The checkout that a topology file stands in; the texts that containerlab uses where there is none."""
 
     branch: str = "none"

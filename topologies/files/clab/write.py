@@ -6,8 +6,9 @@ are not privileged and have only the capabilities that routing needs; the manage
 
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from topologies.files.clab import ports, setup
 from topologies.files.clab.links import RATE
@@ -31,8 +32,7 @@ IDLE = "sleep infinity"  # what keeps a container alive
 SHARED = ("labels", "sysctls", "env")  # what nodes of a group may have in common
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A topology file, and the files that it binds by their paths beside it."""
 
     text: str

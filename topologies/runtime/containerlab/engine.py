@@ -6,9 +6,10 @@ The engine is driven by its command line, so that DOCKER_HOST and contexts work 
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from topologies import process
 from topologies.errors import Fault
@@ -28,8 +29,7 @@ UNCOUNTED = "where the network has no container any more, the engine lost count 
 NETWORK_WITHIN = 30  # seconds that an engine may take to let go of the ends in a network
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container as the engine sees it. `pid` is 0 when it does not run; addresses are CIDR, "" for none."""
 
     id: str

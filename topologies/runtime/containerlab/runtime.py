@@ -12,9 +12,10 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup

@@ -3,14 +3,15 @@
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from topologies.errors import Fault, Mistake
 from topologies.lab import HOST, Lab
 from topologies.runtime import identity, syscalls
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Process, Say
-from topologies.runtime.netns import init, machine, names, ports, power
+from topologies.runtime.netns import machine, names, ports
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
 from topologies.runtime.netns.mgmt import mgmt_addresses
 from topologies.runtime.netns.ports import Published
@@ -77,6 +78,8 @@ class Netns:
 
     def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
         """Do one thing to one node; returns the record as it is afterwards."""
+        from topologies.runtime.netns import power
+
         return power.act(record, node, action, note=note)
 
 
@@ -94,6 +97,8 @@ def _life(init: Process | None, record: LabRecord) -> Life:
 
 def _spawn(record: LabRecord, rootless: bool, published: list[Published]) -> tuple[int, Channel]:
     """Start the lab's first process; it waits for Go, and ends when this process does."""
+    from topologies.runtime.netns import init  # and with it what only a start needs: `down` is to be quick
+
     ours, theirs = Channel.pair()
     outside = machine.network(record.lab)
     try:

@@ -8,7 +8,8 @@ configuration as it would, and watchfrr watches as it would.
 import re
 import shlex
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 PROGRAMS = "/usr/lib/frr"
 SETTINGS = "/etc/frr/daemons"
@@ -29,8 +30,7 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _BEYOND = ("_wrap", "_instances", "MAX_FDS", "FRR_NO_ROOT")  # what only FRR's own script knows how to heed
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(Struct, frozen=True):
     """The daemons of a node in order of start: those one after another, then those side by side, then the watcher."""
 
     first: tuple[tuple[str, ...], ...]

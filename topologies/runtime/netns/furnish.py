@@ -3,8 +3,9 @@
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.lab import Bind, File, LabNode
@@ -20,8 +21,7 @@ FRR = "/etc/frr"
 _NOT_GIVEN = (16, 17, 22, 25, 27, 30, 34)
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(Struct, frozen=True):
     """All that a node's first process must know. `fresh` is False when the node comes back after a power-off."""
 
     node: LabNode

@@ -27,11 +27,10 @@ from topologies.runtime.netns.holder import IDLE
 from topologies.runtime.netns.mgmt import MgmtAddresses, mgmt_addresses
 from topologies.runtime.netns.ports import Published
 from topologies.runtime.netns.programs import ENVIRONMENT
-from topologies.runtime.netns.root import WORK, Base, machine_base
+from topologies.runtime.netns.root import PINS, WORK, Base, machine_base
 from topologies.runtime.netns.wiring import HOME, MACHINE, Wiring
 from topologies.runtime.syscalls import MS_BIND, MS_PRIVATE, MS_REC, NEWNET
 
-PINS = f"{WORK}/netns"  # each node's network stays referenced here, whatever becomes of its processes
 # A new network takes over the machine's IPv4 settings, which must not decide what a lab does. Docker's are these.
 NODE_SYSCTLS = {"net.ipv4.ip_forward": "1"}
 NODE_SYSCTLS |= {f"net.ipv4.conf.{scope}.rp_filter": "0" for scope in ("all", "default")}

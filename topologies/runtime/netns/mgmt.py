@@ -1,8 +1,9 @@
 """Addresses of a lab's management network: the bridge has the first of each subnet, nodes follow in their order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.lab import Lab, LabNode
@@ -11,8 +12,7 @@ AUTO = {4: "172.20.20.0/24", 6: "3fff:172:20:20::/64"}
 MOST_PORTS = 1023  # of one Linux bridge
 
 
-@dataclass(frozen=True, slots=True)
-class MgmtAddresses:
+class MgmtAddresses(Struct, frozen=True):
     """Who has what on the management network, in CIDR form. `used` is False where the lab has no such network."""
 
     used: bool

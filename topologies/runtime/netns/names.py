@@ -9,7 +9,7 @@ import os
 
 from topologies.errors import Mistake
 from topologies.runtime.model import LabRecord
-from topologies.runtime.netns.init import PINS
+from topologies.runtime.netns.root import PINS
 from topologies.runtime.netns.wiring import space_of
 
 FOLDER = "/run/netns"

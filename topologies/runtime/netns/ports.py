@@ -7,7 +7,9 @@ to remember, for they are closed when the lab's processes end.
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies.errors import Mistake
 from topologies.lab import Lab, LabNode, Port
@@ -17,8 +19,7 @@ TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 BACKLOG = 128
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """A socket of the machine, and where what comes in there goes: an address and port inside the lab."""
 
     node: str

@@ -3,8 +3,9 @@
 import os
 import signal
 import traceback
-from dataclasses import replace
 from typing import NoReturn
+
+from msgspec.structs import replace
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import LabNode

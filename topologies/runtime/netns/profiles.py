@@ -1,8 +1,9 @@
 """Images are not run here: each is mapped to a profile, which says what a node of it is made of."""
 
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 from topologies.lab import LabNode
@@ -12,8 +13,7 @@ ROOTFS = "rootfs:"  # rootfs:NAME is a folder that `make rootfs` made; an absolu
 FRR = ("/usr/lib/frr/docker-start",)
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """What stands for an image: the machine's own programs or a folder's, and what the image would start by itself."""
 
     name: str

@@ -12,8 +12,9 @@ Everything is mounted in the node's own mount namespace, so that its last proces
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies.lab import LabNode
 from topologies.runtime import syscalls
@@ -30,6 +31,7 @@ from topologies.runtime.syscalls import (
 )
 
 WORK = "/sys"  # in the lab's own mount namespace a tmpfs that nobody else sees; nodes have a /sys of their own
+PINS = f"{WORK}/netns"  # each node's network stays referenced here, whatever becomes of its processes
 OWN = ("proc", "sys", "dev", "run", "tmp")  # folders of / that each node has for itself
 HIDDEN = (*OWN, "etc", "var", "root", "boot", "lost+found")  # the machine's, not shown in a rootless node
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "net/tun", "fuse")
@@ -45,8 +47,7 @@ _DEV_LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd
 _DEV_LINKS |= {"stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """What the roots of many nodes are made of: the folder below, and folders of the machine shown read-only in it."""
 
     lower: str

@@ -6,7 +6,7 @@
 whoever waits for that is released before them. `healthy` and `exit` are there only for nodes with reason to go so far.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from topologies.lab import Lab, LabNode, Veth
 from topologies.model import TIERS
@@ -16,8 +16,7 @@ ALL = (CREATE, LINKS, CONFIGURE, EXEC, HEALTHY, EXIT)
 BUSY = (CREATE, CONFIGURE, EXEC)  # stages that take the machine's time; in the others a node mostly waits
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One stage of one node."""
 
     node: str

@@ -14,7 +14,9 @@ it: that would make the machine's interface so.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies.lab import BRIDGE, DEFAULT_MTU, Dummy, End, HostLink, Lab, LabNode, Macvlan, MgmtLink, Veth, Vxlan
 from topologies.runtime import netlink_encode as encode
@@ -28,8 +30,7 @@ FIRST_INDEX = 2
 NO_LINK_LOCAL = 1  # addr_gen_mode of ports that belong to a bridge
 
 
-@dataclass(frozen=True, slots=True)
-class Plug:
+class Plug(Struct, frozen=True):
     """One end of a cable: its space, name and number there (0: not known yet); `bridge` is the number of the bridge it
     is a port of."""
 
@@ -41,8 +42,7 @@ class Plug:
     bridge: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Cable:
+class Cable(Struct, frozen=True):
     """A veth pair."""
 
     a: Plug
@@ -52,8 +52,7 @@ class Cable:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bridge:
+class Bridge(Struct, frozen=True):
     """A bridge in some space."""
 
     space: str
@@ -63,16 +62,14 @@ class Bridge:
     addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tunnel:
+class Tunnel(Struct, frozen=True):
     """A VXLAN interface and where it leads."""
 
     plug: Plug
     link: Vxlan
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A macvlan and the interface of the machine that it is on."""
 
     plug: Plug
@@ -84,8 +81,7 @@ class Branch:
         return f"{self.link.end} -- macvlan:{self.link.host_interface}"
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(Struct, frozen=True):
     """All of a lab's interfaces. `spaces` are those of nodes: neither the lab's own nor the machine's."""
 
     spaces: tuple[str, ...]
