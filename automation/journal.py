@@ -5,7 +5,6 @@ written, and its host is done again. A run is known by its task and what the tas
 it is forgotten, so the next one starts anew. One process at a time uses a journal.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from topologies.errors import Mistake
+from automation.locking import locked
 from topologies.runtime.store import write_whole
 
 
@@ -60,19 +59,8 @@ def key(task: str, params: Mapping[str, Any]) -> str:
 @contextmanager
 def opened(path: Path, run: str) -> Iterator[Journal]:
     """The journal of a run, for this process alone; raises Mistake where another has it, or it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The lock is a file of its own, for the journal itself is replaced when a run is forgotten.
-        lock = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Mistake(f"cannot keep a journal in {path}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with locked(path, what="journal", wait=False):
         yield Journal(path, run)
-    except BlockingIOError as error:
-        raise Mistake(f"journal {path} is in use by another run; wait for it, or name another journal") from error
-    finally:
-        os.close(lock)
 
 
 def _lines(path: Path) -> Iterator[_Line]:

@@ -43,10 +43,19 @@ class WavesResult(AggregatedResult):
 
 
 class WavesRunner:
-    """Nornir's plugin. `size` is the most hosts of a wave, `canary` who goes first where it is among them."""
+    """Nornir's plugin. `size` is the most hosts of a wave, `canary` who goes first where it is among them.
+
+    `between` is asked after each wave but the last, and says why the next one may not begin, or "".
+    """
 
     def __init__(
-        self, size: int = SIZE, canary: str = "", journal: str = "", stop_file: str = "", num_workers: int = WORKERS
+        self,
+        size: int = SIZE,
+        canary: str = "",
+        journal: str = "",
+        stop_file: str = "",
+        num_workers: int = WORKERS,
+        between: Callable[[], str] = str,
     ) -> None:
         for name, value in (("size", size), ("num_workers", num_workers)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -54,7 +63,7 @@ class WavesRunner:
         self._size, self._canary, self._workers = size, canary, num_workers
         self._journal = Path(journal) if journal else None
         self._stop_file = Path(stop_file) if stop_file else None
-        self._stopped = threading.Event()
+        self._stopped, self._between = threading.Event(), between
 
     def stop(self) -> None:
         """End the run after the wave that is under way, and every later one before its first wave."""
@@ -108,7 +117,7 @@ class WavesRunner:
             return f"stopped after wave {ran}"
         if self._stop_file and self._stop_file.exists():
             return f"stopped after wave {ran}: {self._stop_file} is there"
-        return ""
+        return f"after wave {ran}: {why}" if ran and (why := self._between()) else ""
 
 
 def member(host: Host) -> Member:

@@ -172,6 +172,7 @@ show() { # pending|last
         echo "$(cat $each 2>/dev/null)"
     done
     [ -e confirm ] && echo yes || echo no
+    stat -c %Y outcome 2>/dev/null || stat -c %Y id
     cat snapshot
 }
 
