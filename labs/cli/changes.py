@@ -18,6 +18,7 @@ from labs.cli.reports import Report, counted
 if TYPE_CHECKING:
     from napalm_frr.steps import Change
 
+MOST = 12  # differences that are unlike, shown as text; JSON has all
 KEPT_BACK = {  # a state -> what is said of the routers in it, where a change did not stay
     State.REVERTED: "went back",
     State.REFUSED: "did not take it",
@@ -80,15 +81,18 @@ def show_applied(lab: str, done: Applied) -> None:
     if not outcome.changed:
         screen.verdict(f"{lab}: nothing to change: all {len(outcome.nodes)} routers run it already{plan}", good=True)
         return
-    proof = ", was checked" if done.report else ""
+    proof = ", checked" if done.report else ""
     screen.verdict(f"{lab}: {counted(len(outcome.changed), 'router')} changed{proof} and confirmed{plan}", good=True)
 
 
 def show_diffs(nodes: Sequence[NodeOutcome]) -> None:
     """The differences, with the routers that have each."""
-    for diff in dict.fromkeys(each.diff for each in nodes if each.diff):
+    diffs = list(dict.fromkeys(each.diff for each in nodes if each.diff))
+    for diff in diffs[:MOST]:
         names = [each.name for each in nodes if each.diff == diff]
         screen.result(f"{', '.join(names)}:\n{indented(diff)}\n")
+    if len(diffs) > MOST:
+        screen.result(f"... and {len(diffs) - MOST} more, unlike these; --json has all\n")
 
 
 def show_errors(outcome: Outcome) -> None:
