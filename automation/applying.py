@@ -63,7 +63,7 @@ def apply(name: str, source: deploy.Source | None, manner: Manner, *, at: Store)
         texts = texts_of(after)
         nornir = _conducted(record, list(texts), manner)
         if manner.dry_run:
-            return Applied(preview(nornir, texts))
+            return Applied(preview(nornir, texts, settled=True))
         proof = _Proof(after, plans, manner.within)
         wanted = Rollout(
             texts=texts,
@@ -84,7 +84,7 @@ def restore(name: str, texts: Mapping[str, str], manner: Manner, *, at: Store) -
     with at.claim(name, "restore"):
         nornir = _conducted(at.read(name), list(texts), manner)
         if manner.dry_run:
-            return Applied(preview(nornir, texts))
+            return Applied(preview(nornir, texts, settled=True))
         wanted = Rollout(texts=texts, message=message("restore"), revert_in=manner.revert_in, waves=manner.waves)
         return Applied(roll_out(nornir, wanted))
 

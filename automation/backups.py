@@ -1,6 +1,6 @@
 """Backups: a folder with the running configuration of each router, and a manifest that says what they are.
 
-    DIR/manifest.json    the lab, when, by which closlab; and of each router its file, that file's SHA-256, FRR's version
+    DIR/manifest.json    the lab, when, by which closlab; of each router its file, that file's SHA-256, FRR's version
     DIR/ROUTER.conf      the running configuration as FRR shows it; secrets are in it, so only its owner may read it
 
 A backup is there whole or not at all.

@@ -68,7 +68,7 @@ def previewed(answers: Mapping[str, Answer]) -> Outcome:
     """What would change; a router that could not be asked makes the whole unknown."""
     nodes = tuple(NodeOutcome(name, _standing(each), each.diff, each.error) for name, each in answers.items())
     silent = [each.name for each in nodes if each.state is State.UNKNOWN]
-    return Outcome(nodes, f"{listed(silent)} could not be asked; nothing was changed" if silent else "")
+    return Outcome(nodes, f"{listed(silent)} could not be compared; nothing was changed" if silent else "")
 
 
 def _standing(answer: Answer) -> State:

@@ -42,14 +42,14 @@ class Rollout:
     waves: int = 0
 
 
-def preview(nornir: Nornir, texts: Mapping[str, str]) -> Outcome:
-    """What would change. Routers that failed in an earlier run are asked as all others."""
-    return previewed(answers(nornir.run(difference, on_failed=True, texts=texts)))
+def preview(nornir: Nornir, texts: Mapping[str, str], *, settled: bool = False) -> Outcome:
+    """What would change, or with `settled`, can be. Routers that failed in an earlier run are asked as all others."""
+    return previewed(answers(nornir.run(difference, on_failed=True, texts=texts, settled=settled)))
 
 
 def roll_out(nornir: Nornir, wanted: Rollout) -> Outcome:
     """Bring the change to all routers that do not run it yet, or to none."""
-    seen = preview(nornir, wanted.texts)
+    seen = preview(nornir, wanted.texts, settled=True)
     todo = seen.of(State.DIFFERS)
     if seen.why or not todo:
         return seen

@@ -161,7 +161,7 @@ def test_one_that_is_out_of_reach_keeps_all_as_they_are() -> None:
 
     outcome = roll_out((nornir := fabric(**played)), wanted(nornir))
 
-    assert outcome.why == "b could not be asked; nothing was changed"
+    assert outcome.why == "b could not be compared; nothing was changed"
     assert states(outcome) == {"a": "differs", "b": "unknown"}
     assert played["a"].heard == []
 
@@ -203,6 +203,18 @@ def test_the_change_of_somebody_else_is_neither_confirmed_nor_taken_back() -> No
     assert states(outcome) == {"a": "waiting"}
     assert "the last change, 'an older one', was rolled back" in outcome.nodes[0].error
     assert played["a"].heard == ["commit 60"]
+
+
+def test_a_change_that_waits_already_is_in_the_way() -> None:
+    """Also where the router runs what is wanted: that may be taken back any moment."""
+    played = {"a": Played(running="new", before="old", pending="change 41"), "b": Played()}
+
+    outcome = roll_out((nornir := fabric(**played)), wanted(nornir))
+
+    assert outcome.why == "a could not be compared; nothing was changed"
+    assert outcome.failures[0].error == "a: a change by me is under way or waits to be confirmed"
+    assert played["b"].heard == []
+    assert preview(nornir, {"a": "new", "b": "new"}).fine
 
 
 def test_an_interrupt_takes_back_what_was_committed() -> None:
