@@ -11,6 +11,7 @@ class State(StrEnum):
     UNCHANGED = "unchanged"  # it runs already
     DIFFERS = "differs"  # nothing was tried
     CONFIRMED = "confirmed"
+    UNSAVED = "unsaved"  # confirmed, and it could not write what it is to start with
     REVERTED = "reverted"  # committed, and taken back
     REFUSED = "refused"  # not taken by FRR, or not reached: it runs what it ran
     NOT_RUN = "not run"  # another one failed before
@@ -43,7 +44,7 @@ class Outcome:
     @property
     def changed(self) -> tuple[str, ...]:
         """The routers that run something new, and keep it."""
-        return self.of(State.CONFIRMED)
+        return self.of(State.CONFIRMED, State.UNSAVED)
 
     @property
     def failures(self) -> tuple[NodeOutcome, ...]:
@@ -102,8 +103,13 @@ def confirmed(seen: Outcome, answers: Mapping[str, Answer]) -> Outcome:
     def after(node: NodeOutcome) -> NodeOutcome:
         if node.state is not State.DIFFERS:
             return node
-        error = answers[node.name].error
-        return NodeOutcome(node.name, State.WAITING if error else State.CONFIRMED, node.diff, error)
+        answer = answers[node.name]
+        if answer.error:
+            return NodeOutcome(node.name, State.WAITING, node.diff, answer.error)
+        saved = answer.text == State.CONFIRMED
+        return NodeOutcome(
+            node.name, State.CONFIRMED if saved else State.UNSAVED, node.diff, "" if saved else answer.text
+        )
 
     nodes = tuple(map(after, seen.nodes))
     lost = [each.name for each in nodes if each.state is State.WAITING]

@@ -77,6 +77,8 @@ def show_applied(lab: str, done: Applied) -> None:
             screen.result(f"{listed(kept)} keep it")
         screen.verdict(f"{lab}: not applied: {outcome.why}", good=False)
         return
+    if unsaved := outcome.of(State.UNSAVED):
+        screen.result(f"{listed(unsaved)}: it runs, and would not after a restart")
     plan = ", and has a new plan" if done.renewed else ""
     if not outcome.changed:
         screen.verdict(f"{lab}: nothing to change: all {len(outcome.nodes)} routers run it already{plan}", good=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from napalm.base.exceptions import CommitError, ConnectionException, ReplaceConfigException
 from napalm_frr import FRRDriver
-from napalm_frr.steps import ROLLED_BACK, Change
+from napalm_frr.steps import KEPT, ROLLED_BACK, Change
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.inventory import Defaults, Groups, Host, Hosts, Inventory
@@ -29,6 +29,8 @@ class Played:
     refuses: str = ""  # a word that it does not take
     silent: bool = False
     deaf: bool = False  # it neither confirms nor goes back
+    unsaved: bool = False  # it cannot write its startup configuration
+    last: str = ""  # the message of the change that was kept
     heard: list[str] = field(default_factory=list)
 
 
@@ -58,7 +60,9 @@ class Router(FRRDriver):
 
     def confirm_commit(self) -> None:
         self._told("confirm")
-        self.played.pending = ""
+        self.played.pending, self.played.last = "", self.played.pending
+        if self.played.unsaved:
+            raise CommitError(f"{self.hostname}: it runs, but is not the startup configuration")
 
     def rollback(self) -> None:
         self._told("rollback")
@@ -76,6 +80,8 @@ class Router(FRRDriver):
         if which == "pending":
             waits = self.played.pending
             return Change("1", "me", waits, "9", "", True, "1", "") if waits else None
+        if self.played.last:
+            return Change("1", "me", self.played.last, "9", KEPT, False, "1", "")
         return Change("1", "me", "an older one", "9", ROLLED_BACK, False, "1", "")
 
 
@@ -203,6 +209,18 @@ def test_the_change_of_somebody_else_is_neither_confirmed_nor_taken_back() -> No
     assert states(outcome) == {"a": "waiting"}
     assert "the last change, 'an older one', was rolled back" in outcome.nodes[0].error
     assert played["a"].heard == ["commit 60"]
+
+
+def test_a_router_that_cannot_save_keeps_the_change_and_says_so() -> None:
+    """It runs, as on all others; it would not after a restart."""
+    played = {"a": Played(unsaved=True), "b": Played()}
+
+    outcome = roll_out((nornir := fabric(**played)), wanted(nornir))
+
+    assert states(outcome) == {"a": "unsaved", "b": "confirmed"}
+    assert outcome.changed == ("a", "b")
+    assert outcome.fine
+    assert outcome.failures[0].error == "a: it runs, but is not the startup configuration"
 
 
 def test_a_change_that_waits_already_is_in_the_way() -> None:
