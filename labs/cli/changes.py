@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 MOST = 12  # differences that are unlike, shown as text; JSON has all
 KEPT_BACK = {  # a state -> what is said of the routers in it, where a change did not stay
     State.REVERTED: "went back",
-    State.REFUSED: "did not take it",
-    State.NOT_RUN: "were not touched",
-    State.WAITING: "go back by themselves when their timers end",
+    State.REFUSED: "did not take it, and runs what it ran",
+    State.NOT_RUN: "not touched",
+    State.WAITING: "to go back when the timer there ends",
 }
 
 
@@ -72,9 +72,9 @@ def show_applied(lab: str, done: Applied) -> None:
     if outcome.why:
         for state, words in KEPT_BACK.items():
             if names := outcome.of(state):
-                screen.result(f"{listed(names)} {words}")
+                screen.result(f"{listed(names)}: {words}")
         if kept := outcome.changed:
-            screen.result(f"{listed(kept)} keep it")
+            screen.result(f"{listed(kept)}: runs it, and keeps it")
         screen.verdict(f"{lab}: not applied: {outcome.why}", good=False)
         return
     if unsaved := outcome.of(State.UNSAVED):

@@ -151,7 +151,7 @@ def test_a_change_that_leaves_the_fabric_unwell_goes_back(closlab: Closlab) -> N
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "not applied: the check found: spine1: " in done.stdout
-    assert "spine1, spine2, leaf1, leaf2 went back" in done.stdout
+    assert "spine1, spine2, leaf1, leaf2: went back" in done.stdout
     assert answer == 0  # they run what the first file says
     assert closlab("check", "--within", "60").returncode == 0
 
@@ -185,7 +185,7 @@ def test_one_router_that_refuses_leaves_nothing_half_applied(closlab: Closlab) -
     assert done.returncode == 3
     assert "leaf1 did not take it" in done.stdout
     assert "Unknown command" in done.stdout
-    assert "spine1 went back" in done.stdout
+    assert "spine1: went back" in done.stdout
     assert closlab("diff").returncode == 0
 
 
