@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from automation.applying import Applied, Manner
     from topologies.runtime.model import LabRecord, Say
 
+NEEDED = ("napalm", "nornir", "nornir_napalm")
 Routers = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NODE]...", help="Only these routers.", autocompletion=complete_node),
@@ -37,8 +38,17 @@ AuditLog = Annotated[
 ]
 
 
+def equip() -> None:
+    """Raise Mistake where closlab was installed without what these commands need."""
+    from importlib.util import find_spec
+
+    if lacking := [name for name in NEEDED if find_spec(name) is None]:
+        raise Mistake(f"{', '.join(lacking)} is not installed; pip install 'closlab[automation]' does it")
+
+
 def diff(nodes: Routers = None, lab: LabName = "", as_json: AsJson = False) -> int:
     """Compare what routers run with what they are meant to run; exit code 1 where it differs."""
+    equip()
     from automation.applying import texts_of
     from automation.orchestra import routers
     from automation.rollout import preview
@@ -73,6 +83,7 @@ def apply(
     as_json: AsJson = False,
 ) -> int:
     """Have all routers run what the fabric file says, or none: commit, check against the plan, then keep or go back."""
+    equip()
     from automation.applying import Manner
     from automation.applying import apply as applied
     from labs.cli.chosen import chosen
@@ -99,6 +110,7 @@ def restore(
     as_json: AsJson = False,
 ) -> int:
     """Have routers run what a backup says, all of them or none."""
+    equip()
     from automation import applying, backups
     from labs.cli.chosen import chosen
     from topologies.runtime import store
@@ -117,6 +129,7 @@ def restore(
 
 def drift(nodes: Routers = None, lab: LabName = "", as_json: AsJson = False) -> int:
     """Say which lines of which routers are not as they are meant to be, and since when; exit code 1 where there are."""
+    equip()
     from automation.drifting import drifted
     from labs.cli.changes import drift_report, show_drift
     from labs.cli.chosen import chosen
@@ -140,6 +153,7 @@ def backup(
     as_json: AsJson = False,
 ) -> int:
     """Write the running configuration of every router into a folder, with a manifest."""
+    equip()
     from automation.drifting import back_up
     from labs.cli.changes import manifest_report
     from labs.cli.chosen import chosen

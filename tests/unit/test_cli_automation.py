@@ -112,6 +112,16 @@ def test_json_tells_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["why"].endswith("could not be compared; nothing was changed")
 
 
+def test_without_the_extra_it_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The base installation has neither Nornir nor NAPALM."""
+    monkeypatch.setattr("labs.cli.automation_commands.NEEDED", ("nornir", "no_such_module"))
+
+    assert run("diff") == 2
+    assert "no_such_module is not installed; pip install 'closlab[automation]' does it" in capsys.readouterr().err
+
+
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What was printed."""
