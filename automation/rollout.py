@@ -58,7 +58,7 @@ def roll_out(nornir: Nornir, wanted: Rollout) -> Outcome:
     begun = time.monotonic()
     with ExitStack() as undo:
         undo.callback(lambda: back.update(_take_back(chosen, wanted.message)))
-        done = _commit(chosen, wanted)
+        done = _commit(chosen, wanted, {each.name: each.diff for each in seen.nodes})
         why = _refusal(done) or wanted.verify() or late(time.monotonic() - begun, wanted.revert_in, len(todo))
         if not why:
             undo.pop_all()
@@ -80,11 +80,11 @@ def answers(result: AggregatedResult) -> Mapping[str, Answer]:
     return {name: _answer(each) for name, each in result.items()}
 
 
-def _commit(nornir: Nornir, wanted: Rollout) -> AggregatedResult:
+def _commit(nornir: Nornir, wanted: Rollout, diffs: Mapping[str, str]) -> AggregatedResult:
     if wanted.waves:
         nornir = nornir.with_runner(WavesRunner(wanted.waves, between=wanted.between))
-    texts, seconds = wanted.texts, wanted.revert_in
-    return nornir.run(commit, on_failed=True, texts=texts, revert_in=seconds, message=wanted.message)
+    texts, seconds, message = wanted.texts, wanted.revert_in, wanted.message
+    return nornir.run(commit, on_failed=True, texts=texts, revert_in=seconds, message=message, diffs=diffs)
 
 
 def _refusal(done: AggregatedResult) -> str:
