@@ -2,7 +2,7 @@
 
 import typer
 
-from labs.cli import lab_commands, look_commands, node_commands
+from labs.cli import automation_commands, lab_commands, look_commands, node_commands
 
 HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
 WORDS = {"help_option_names": ["-h", "--help"]}
@@ -15,6 +15,7 @@ def build() -> typer.Typer:
     app = typer.Typer(name="closlab", help=HELP, no_args_is_help=True, context_settings=WORDS)
     _lab_commands(app)
     _node_commands(app)
+    _automation_commands(app)
     _look_commands(app)
     return app
 
@@ -39,6 +40,18 @@ def _node_commands(app: typer.Typer) -> None:
     for verb in ("up", "down", "show"):
         link.command(verb)(getattr(node_commands, f"link_{verb}"))
     app.add_typer(link, name="link", rich_help_panel=panel)
+
+
+def _automation_commands(app: typer.Typer) -> None:
+    panel = "Configurations"
+    for function in (
+        automation_commands.diff,
+        automation_commands.apply,
+        automation_commands.drift,
+        automation_commands.backup,
+        automation_commands.restore,
+    ):
+        app.command(function.__name__, rich_help_panel=panel)(function)
 
 
 def _look_commands(app: typer.Typer) -> None:

@@ -56,15 +56,22 @@ class Commits:
         return self._router.run(SHOW).stdout
 
     def commit(
-        self, candidate: Candidate, message: str = "", revert_in: int | None = None, outcome: str = KEPT
+        self,
+        candidate: Candidate,
+        message: str = "",
+        revert_in: int | None = None,
+        outcome: str = KEPT,
+        seen: str = "",
     ) -> None:
         """Have the router run what a candidate wants, for `revert_in` seconds if nobody confirms, or for good.
+
+        `seen` is what the router ran a moment ago, if somebody looked: it is asked again only where that has changed.
 
         Raises CommitError where another change is under way, and MergeConfigException or ReplaceConfigException where
         FRR does not take it: then the router runs what it ran before.
         """
         ident = uuid.uuid4().hex
-        aim, done = self._begin(ident, candidate, message, KEPT_WITHIN if revert_in is None else revert_in)
+        aim, done = self._begin(ident, candidate, message, KEPT_WITHIN if revert_in is None else revert_in, seen)
         back = self._verify(ident, aim, done, candidate)
         if revert_in is None:
             self._keep(ident, outcome)
@@ -97,10 +104,11 @@ class Commits:
         self._expect(done)
         return change(done.stdout)
 
-    def _begin(self, ident: str, candidate: Candidate, message: str, seconds: int) -> tuple[Aim, Finished]:
+    def _begin(self, ident: str, candidate: Candidate, message: str, seconds: int, seen: str) -> tuple[Aim, Finished]:
         """Work the change out and have it applied; again where the router was changed in between."""
-        for _ in range(TRIES):
-            seen = self.running()
+        for attempt in range(TRIES):
+            if attempt or not seen:
+                seen = self.running()
             before = normal(seen)
             aim = Aim(before, candidate.over(before))
             step = ["begin", ident, myself(), str(seconds), " ".join(message.split()), digest(seen)]

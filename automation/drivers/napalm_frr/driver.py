@@ -53,6 +53,7 @@ class FRRDriver(NetworkDriver):
         self._device: Transport | None = None
         self._daemons: tuple[str, ...] = ()
         self._candidate: Candidate | None = None
+        self._seen = ""  # what ran when it was last compared
 
     def _router(self) -> Transport:
         """The open way; ConnectionClosedException where there is none."""
@@ -64,14 +65,14 @@ class FRRDriver(NetworkDriver):
         """Connect, and note which daemons of FRR are there. Raises ConnectionException."""
         device = connect(Target(self.hostname, self.username, self.password, self.timeout, self._options))
         try:
-            daemons = device.run(["vtysh", "-c", "show daemons"]).stdout
+            daemons = device.daemons()
         except CommandErrorException as error:
             device.close()
             raise ConnectionException(
                 f"{self.hostname}: FRR does not answer, or does not run there: {error}"
             ) from error
         self._device = device
-        self._daemons = tuple(daemons.split())
+        self._daemons = tuple(daemons)
 
     def close(self) -> None:
         """Disconnect; fine when done twice. What was loaded is forgotten, what waits to be confirmed waits on."""
@@ -215,7 +216,8 @@ class FRRDriver(NetworkDriver):
         """What a commit would change: lines that go (-) and come (+), below the blocks that they are in."""
         if self._candidate is None:
             return ""
-        running = normal.normal(self._commits().running())
+        self._seen = self._commits().running()
+        running = normal.normal(self._seen)
         return changes.changes(running, self._candidate.over(running))
 
     def commit_config(self, message: str = "", revert_in: int | None = None) -> None:
@@ -230,7 +232,8 @@ class FRRDriver(NetworkDriver):
         if self._candidate is None:
             raise CommitError(f"{self.hostname}: nothing is loaded that could be committed")
         candidate, self._candidate = self._candidate, None
-        self._commits().commit(candidate, message, revert_in)
+        seen, self._seen = self._seen, ""
+        self._commits().commit(candidate, message, revert_in, seen=seen)
 
     def confirm_commit(self) -> None:
         """Keep the commit that waits for it, whoever made it. Raises CommitConfirmException where none does."""
