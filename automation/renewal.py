@@ -1,7 +1,6 @@
 """Whether a new version of a fabric file can be taken to the running lab by configuration alone. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 
 from topologies.errors import Mistake
 from topologies.lab import Lab, LabLink, LabNode, Veth
@@ -45,7 +44,7 @@ def _named(links: Sequence[LabLink]) -> Mapping[str, LabLink]:
 
 
 def _changed(old: LabNode, new: LabNode) -> Iterator[str]:
-    names = [field.name for field in fields(LabNode) if field.name not in CONFIGURED]
+    names = [name for name in LabNode.__struct_fields__ if name not in CONFIGURED]
     yield from (name for name in names if getattr(old, name) != getattr(new, name))
     if [file.path for file in old.files] != [file.path for file in new.files]:
         yield "the list of files"

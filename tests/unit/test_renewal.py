@@ -1,8 +1,7 @@
 """Whether a new version of a fabric file is another configuration, or another lab."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from automation.renewal import rebuilding, refuse_rebuilding
 from topologies.errors import Mistake
