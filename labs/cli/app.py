@@ -2,7 +2,7 @@
 
 import typer
 
-from labs.cli import lab_commands, look_commands, node_commands
+from labs.cli import drain_commands, lab_commands, look_commands, node_commands
 
 HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
 WORDS = {"help_option_names": ["-h", "--help"]}
@@ -15,6 +15,7 @@ def build() -> typer.Typer:
     app = typer.Typer(name="closlab", help=HELP, no_args_is_help=True, context_settings=WORDS)
     _lab_commands(app)
     _node_commands(app)
+    _change_commands(app)
     _look_commands(app)
     return app
 
@@ -39,6 +40,11 @@ def _node_commands(app: typer.Typer) -> None:
     for verb in ("up", "down", "show"):
         link.command(verb)(getattr(node_commands, f"link_{verb}"))
     app.add_typer(link, name="link", rich_help_panel=panel)
+
+
+def _change_commands(app: typer.Typer) -> None:
+    for function in (drain_commands.drain, drain_commands.undrain):
+        app.command(function.__name__, rich_help_panel="Changes while traffic runs")(function)
 
 
 def _look_commands(app: typer.Typer) -> None:

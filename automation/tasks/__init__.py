@@ -1,0 +1,1 @@
+"""What Nornir does to the routers of a lab."""
