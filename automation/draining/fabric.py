@@ -9,7 +9,7 @@ from automation.draining.quiet import IDLE_WINDOW, SHOW, Quiet, forwarded
 from automation.draining.traffic import still_sent
 from telemetry.beside import deviations, expected, out_of_service
 from telemetry.facts import collect
-from telemetry.model import NodeFacts, Out, Service
+from telemetry.model import NodeFacts, Out, Service, What
 from topologies.errors import Fault, Mistake
 from topologies.model import Role
 from topologies.plan import Plan
@@ -19,6 +19,7 @@ from topologies.waiting import until
 
 EVERY, LONGEST = 0.05, 0.5  # seconds between two looks at a whole fabric, at first and at most
 
+Facts = Mapping[str, NodeFacts]
 Known = frozenset[tuple[str, str]]  # (node, subject) of what differed before
 
 
@@ -38,11 +39,11 @@ class Fabric:
             raise Fault(f"{self.node} cannot be asked: {why}")
         return facts
 
-    def differing(self, facts: Mapping[str, NodeFacts]) -> Known:
+    def differing(self, facts: Facts) -> Known:
         """What differs already, beside the routers that are out of service."""
         return frozenset((each.node, each.subject) for each in deviations(self.plan, facts, out_of_service(facts)))
 
-    def wait_until_unused(self, facts: Mapping[str, NodeFacts], *, within: float) -> None:
+    def wait_until_unused(self, facts: Facts, *, within: float) -> None:
         """Wait until no peer sends anything to the router for which it has another way."""
         out = out_of_service(facts) | {self.node: Out(Service.DRAINING)}
         rest = expected(self.plan, out)
@@ -84,8 +85,8 @@ class Fabric:
             found = out[self.node].service if self.node in out else None
             if found is not service:
                 return f"{self.node} is {found or 'in service'}"
-            new = (each for each in deviations(self.plan, facts, out) if (each.node, each.subject) not in known)
-            return next(map(str, new), "")
+            new = [each for each in deviations(self.plan, facts, out) if (each.node, each.subject) not in known]
+            return next(map(str, sorted(new, key=lambda each: each.what is not What.SESSION_DOWN)), "")
 
         wanted = f"{self.node} is {service or 'in service'}, and all else as planned"
         until(wanted, missing, within=within, every=EVERY, longest=LONGEST)

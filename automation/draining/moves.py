@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from napalm.base import NetworkDriver
 
 from automation.draining import steps
-from automation.draining.fabric import Fabric
+from automation.draining.fabric import Fabric, Facts
 from automation.draining.impact import objections
 from automation.draining.live import live
 from automation.draining.transaction import commit, kept, running
 from telemetry.check import check
-from telemetry.model import NodeFacts, Out, Service
+from telemetry.model import Out, Service
 from topologies.errors import Fault, Mistake
 
 
@@ -33,13 +33,14 @@ class Moved:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-def drain(driver: NetworkDriver, fabric: Fabric, *, since: str, by: str, minimum: int | None, within: float) -> Moved:
-    """Take a router out of service. Each step may take `within` seconds.
+def drain(
+    driver: NetworkDriver, fabric: Fabric, facts: Facts, *, since: str, by: str, minimum: int | None, within: float
+) -> Moved:
+    """Take a router out of service. `facts` are what the fabric showed just now; each step may take `within` seconds.
 
     Raises Mistake, before anything is changed, where that would harm others; Fault where the fabric does not follow,
     and the router is then in service as before.
     """
-    facts = fabric.look()
     before = facts[fabric.node].out
     if before is not None and before.service is Service.DRAINED:
         return Moved(fabric.node, changed=False, out=before)
@@ -57,12 +58,11 @@ def drain(driver: NetworkDriver, fabric: Fabric, *, since: str, by: str, minimum
     return Moved(fabric.node, True, Out(Service.DRAINED, since, by), clock.laps)
 
 
-def undrain(driver: NetworkDriver, fabric: Fabric, *, within: float) -> Moved:
-    """Take a router back into service. Each step may take `within` seconds.
+def undrain(driver: NetworkDriver, fabric: Fabric, facts: Facts, *, within: float) -> Moved:
+    """Take a router back into service; arguments as for `drain`.
 
     Raises Fault where it, or the fabric around it, does not become what is planned; it is then drained as before.
     """
-    facts = fabric.look()
     before = facts[fabric.node].out
     if before is None:
         return Moved(fabric.node, changed=False, out=None)
@@ -81,7 +81,7 @@ def undrain(driver: NetworkDriver, fabric: Fabric, *, within: float) -> Moved:
     return Moved(fabric.node, True, None, clock.laps)
 
 
-def _refuse(fabric: Fabric, facts: Mapping[str, NodeFacts], minimum: int | None) -> None:
+def _refuse(fabric: Fabric, facts: Facts, minimum: int | None) -> None:
     if found := objections(fabric.plan, live(fabric.plan, facts), fabric.node, minimum):
         reasons = "\n".join(f"  {each}" for each in found)
         raise Mistake(f"{fabric.node} is not drained, nothing was changed:\n{reasons}")

@@ -19,6 +19,6 @@ def drain(task: Task, *, min_uplinks: int | None = None, within: float = WITHIN)
     """
     since = datetime.now(UTC).isoformat(timespec="seconds")
     by = f"{getpass.getuser()} on {socket.gethostname()}"
-    with moving(task, DRAIN) as (driver, fabric):
-        done = moves.drain(driver, fabric, since=since, by=by, minimum=min_uplinks, within=within)
+    with moving(task, DRAIN) as (driver, fabric, facts):
+        done = moves.drain(driver, fabric, facts, since=since, by=by, minimum=min_uplinks, within=within)
     return Result(host=task.host, result=done, changed=done.changed)

@@ -8,7 +8,7 @@ from napalm.base import NetworkDriver
 from napalm_frr.lab import labs
 from nornir.core.task import Task
 
-from automation.draining.fabric import Fabric
+from automation.draining.fabric import Fabric, Facts
 from automation.draining.transaction import faults
 from topologies.deploy import plan_of
 from topologies.errors import Mistake
@@ -19,11 +19,11 @@ CONNECTION = "napalm"
 
 
 @contextmanager
-def moving(task: Task, verb: str) -> Iterator[tuple[NetworkDriver, Fabric]]:
-    """The driver of the task's host and the fabric around it, for as long as nobody else may work on the lab.
+def moving(task: Task, verb: str) -> Iterator[tuple[NetworkDriver, Fabric, Facts]]:
+    """The task's router, the fabric around it and what that shows, for as long as nobody else may work on the lab.
 
-    Raises Mistake where the host is in no lab or no switch, its lab has no plan, or somebody is at work on it; Fault where
-    the router does not answer.
+    Raises Mistake where the host is in no lab or no switch, its lab has no plan, or somebody is at work on it; Fault
+    where the router does not answer.
     """
     name = lab_of(task)
     at = labs(os.environ.get("CLOSLAB_STATE"))
@@ -37,9 +37,10 @@ def moving(task: Task, verb: str) -> Iterator[tuple[NetworkDriver, Fabric]]:
         enter(record)
         fabric = Fabric(record, plan, task.host.hostname or task.host.name)
         fabric.refuse_others()
+        facts = fabric.look()
         with faults():
             driver = task.host.get_connection(CONNECTION, task.nornir.config)
-        yield driver, fabric
+        yield driver, fabric, facts
 
 
 def lab_of(task: Task) -> str:
