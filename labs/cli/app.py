@@ -2,7 +2,7 @@
 
 import typer
 
-from labs.cli import drain_commands, lab_commands, look_commands, node_commands
+from labs.cli import drain_commands, lab_commands, look_commands, node_commands, validate_commands
 
 HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
 WORDS = {"help_option_names": ["-h", "--help"]}
@@ -43,8 +43,9 @@ def _node_commands(app: typer.Typer) -> None:
 
 
 def _change_commands(app: typer.Typer) -> None:
-    for function in (drain_commands.drain, drain_commands.undrain):
-        app.command(function.__name__, rich_help_panel="Changes while traffic runs")(function)
+    panel = "The running configuration"
+    for function in (drain_commands.drain, drain_commands.undrain, validate_commands.validate):
+        app.command(function.__name__, rich_help_panel=panel)(function)
 
 
 def _look_commands(app: typer.Typer) -> None:
