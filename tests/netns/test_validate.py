@@ -1,4 +1,4 @@
-"""Running routers against the plan, by NAPALM's compliance report: what is as planned complies, what is wrong is named."""
+"""Routers against the plan, by NAPALM's compliance report: what is as planned complies, what is not is named."""
 
 import os
 import subprocess
