@@ -24,7 +24,7 @@ from traffic import Tally, traffic
 
 from telemetry.model import Out, Service
 from telemetry.service import out_of_service
-from topologies import deploy
+from topologies import deploy, process
 from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime import netlink_decode, store
@@ -32,7 +32,8 @@ from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
 from topologies.waiting import until
 
-FABRICS = Path(__file__).parents[2] / "topologies" / "fabrics"
+ROOT = Path(__file__).parents[2]
+FABRICS = ROOT / "topologies" / "fabrics"
 GONE, ROUTES4, ROUTES6 = 25, 0x40, 0x400  # RTM_DELROUTE, and the kernel's groups of news of routes
 FAST = 10_000  # packets a second, so that a gap of a millisecond shows
 WAITING = """
@@ -94,10 +95,10 @@ class Live:
         self.done("check", "--within", "30", "--no-mesh")
 
 
-def running(folder: Path, fabric: str, name: str) -> Generator[Live, None, None]:
-    """A shipped fabric, converged."""
+def running(folder: Path, file: Path, name: str) -> Generator[Live, None, None]:
+    """A fabric, converged."""
     closlab = Closlab(folder)
-    up = closlab("up", str(FABRICS / f"{fabric}.yml"), "--name", name)
+    up = closlab("up", str(file), "--name", name)
     try:
         assert up.returncode == 0, up.stderr
         record = store.Store(closlab.state).read(name)
@@ -111,7 +112,9 @@ def running(folder: Path, fabric: str, name: str) -> Generator[Live, None, None]
 @pytest.fixture(scope="module", params=["numbered-2x4", "small"])
 def live(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A numbered fabric, and one that is not."""
-    yield from running(tmp_path_factory.mktemp("drain"), request.param, f"drain{os.getpid()}{request.param}")
+    yield from running(
+        tmp_path_factory.mktemp("drain"), FABRICS / f"{request.param}.yml", f"drain{os.getpid()}{request.param}"
+    )
 
 
 @pytest.fixture
@@ -124,13 +127,22 @@ def fabric(live: Live) -> Iterator[Live]:
 @pytest.fixture(scope="module")
 def paired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Hosts that run BGP, each under two leaves."""
-    yield from running(tmp_path_factory.mktemp("paired"), "bgp-hosts", f"drain{os.getpid()}paired")
+    yield from running(tmp_path_factory.mktemp("paired"), FABRICS / "bgp-hosts.yml", f"drain{os.getpid()}paired")
 
 
 @pytest.fixture(scope="module")
 def tiers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """Two pods under super-spines."""
-    yield from running(tmp_path_factory.mktemp("tiers"), "three-tier", f"drain{os.getpid()}tiers")
+    yield from running(tmp_path_factory.mktemp("tiers"), FABRICS / "three-tier.yml", f"drain{os.getpid()}tiers")
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The small fabric on Debian 13's FRR 10."""
+    process.run([str(ROOT / ".ci" / "rootfs")], timeout=280)
+    folder, image = tmp_path_factory.mktemp("ten"), ROOT / ".cache" / "rootfs" / "trixie"
+    (folder / "ten.yml").write_text(f"{(FABRICS / 'small.yml').read_text()}image: {image}\n")
+    yield from running(folder, folder / "ten.yml", f"drain{os.getpid()}ten")
 
 
 def nothing_lost(tally: Tally) -> None:
@@ -355,3 +367,24 @@ def test_switches_of_every_tier_leave_without_a_packet_lost(tiers: Live, node: s
 
     nothing_lost(tally)
     assert tiers.closlab("check").returncode == 0
+
+
+@pytest.mark.programs("mmdebstrap")  # which makes the root file system that has it
+def test_a_spine_of_frr_10_leaves_and_comes_back_without_a_packet_lost(ten: Live) -> None:
+    """Its configuration shows the same lines, and no route is away for a moment there either."""
+    with news(ten, "leaf1") as gone, traffic(ten.record, ten.plan, FAST) as end:
+        ten.done("drain", "spine1")
+        drained = ten.out("spine1")
+        complies = ten.closlab("validate", "leaf1")
+        ten.done("undrain", "spine1")
+        tally = end()
+
+    assert drained is not None
+    assert drained.service is Service.DRAINED
+    assert complies.returncode == 1
+    nothing_lost(tally)
+    assert set(gone) & {route.prefix for route in ten.plan.nodes["leaf1"].routes} <= {
+        *ten.plan.nodes["spine1"].announces
+    }
+    ten.done("validate")
+    ten.done("check")
