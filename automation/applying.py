@@ -2,8 +2,8 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 from nornir.core import Nornir
 from nornir.core.processor import Processor
@@ -26,8 +26,7 @@ from topologies.runtime.store import Store
 TOLD = 3  # differences in a sentence
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class Manner(Struct, frozen=True, kw_only=True):
     """How a change is made. Times in seconds; `waves` is the most routers of one, 0 for all at once."""
 
     revert_in: int = 120
@@ -37,8 +36,7 @@ class Manner:
     processors: tuple[Processor, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """What became of it. `report` is the last check, None where none was made; `renewed`: the lab has a new plan."""
 
     outcome: Outcome

@@ -1,15 +1,13 @@
 """Which lines of a router's configuration are not as they are meant to be, and since when that is known. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from msgspec import Struct
 
 GONE, THERE = "lacks", "has"  # a line that the router is to run and does not, and one that it runs and is not to
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line that differs, within the lines of the blocks that it stands in."""
 
     what: str  # GONE or THERE

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
 from napalm_frr.steps import Change
 from nornir.core.task import AggregatedResult
 
@@ -24,8 +24,7 @@ from topologies.runtime.model import LabRecord
 from topologies.runtime.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Drifted:
+class Drifted(Struct, frozen=True):
     """One router: the lines that differ, each with the time at which that was first seen, in seconds since the epoch,
     and the last change by transaction that the router remembers. `error` says why it could not be asked."""
 

@@ -10,11 +10,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from automation.locking import locked
 from topologies.runtime.store import write_whole
@@ -25,8 +25,7 @@ class _Line(msgspec.Struct, frozen=True):
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(Struct, frozen=True):
     """The part of a journal that is about one run."""
 
     path: Path

@@ -1,8 +1,9 @@
 """What became of a change on each router, and of the change as a whole. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class State(StrEnum):
@@ -19,8 +20,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"  # it could not be asked
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOutcome:
+class NodeOutcome(Struct, frozen=True):
     """One router: what would change or has changed, and what it said where it failed."""
 
     name: str
@@ -29,8 +29,7 @@ class NodeOutcome:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """All routers. `why` says why the change is not in force; "" where it is, or where there was none to make."""
 
     nodes: tuple[NodeOutcome, ...]
@@ -56,8 +55,7 @@ class Outcome:
         return tuple(each.name for each in self.nodes if each.state in states)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a task left of one router."""
 
     text: str = ""

@@ -10,8 +10,8 @@ verdict and its confirmation: that is said.
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 
+from msgspec import Struct
 from nornir.core import Nornir
 from nornir.core.task import AggregatedResult, MultiResult
 
@@ -26,8 +26,7 @@ from automation.tasks.revert import revert
 CONFIRMING = 0.2  # seconds that the confirmation of one router may take, all others' beside it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
+class Rollout(Struct, frozen=True, kw_only=True):
     """What is to run on which router, and how it is brought there.
 
     `message` names the change on the routers, and must be like no other's; `revert_in` is in seconds; `verify` says why

@@ -7,12 +7,12 @@
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Member:
+
+class Member(Struct, frozen=True):
     """A host as far as waves go; a `group` of "" is nobody's but its own."""
 
     name: str

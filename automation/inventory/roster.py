@@ -4,8 +4,10 @@ What a planned node's data are, `topologies.render.inventory` says: the files th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from topologies.lab import Lab, LabNode, Veth
 from topologies.model import Fabric, Role
@@ -17,8 +19,7 @@ from topologies.runtime.model import NodeRecord
 GROUP_LABELS = ("ansible-group", "nornir-group")  # where files for containerlab say what a node is for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One host. `lab` is the running lab that it is a node of, "" where it is reached by its host name."""
 
     name: str
@@ -29,8 +30,7 @@ class Entry:
     lab: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
+class Roster(Struct, frozen=True):
     """All hosts, in the order of their lab; `shared` is true of every one."""
 
     entries: tuple[Entry, ...]
@@ -42,8 +42,7 @@ class Roster:
         return {name: [each for each in self.entries if name in each.groups] for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """What a running node without a plan tells of itself: whether FRR runs there, and its BGP."""
 
     frr: bool = False

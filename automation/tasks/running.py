@@ -1,14 +1,12 @@
 """What a router runs, and which FRR it is: what a backup keeps."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from nornir.core.task import Result, Task
 
 from automation.tasks.router import router
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A router's running configuration, secrets included."""
 
     text: str

@@ -2,7 +2,14 @@
 
 import typer
 
-from labs.cli import automation_commands, lab_commands, look_commands, node_commands
+from labs.cli import (
+    automation_commands,
+    drain_commands,
+    lab_commands,
+    look_commands,
+    node_commands,
+    validate_commands,
+)
 
 HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
 WORDS = {"help_option_names": ["-h", "--help"]}
@@ -50,6 +57,9 @@ def _automation_commands(app: typer.Typer) -> None:
         automation_commands.drift,
         automation_commands.backup,
         automation_commands.restore,
+        drain_commands.drain,
+        drain_commands.undrain,
+        validate_commands.validate,
     ):
         app.command(function.__name__, rich_help_panel=panel)(function)
 

@@ -169,7 +169,7 @@ def backup(
 
 def watched(manner: "Manner", record: "LabRecord", command: str, audit: Path | None, say: "Say") -> "Manner":
     """The same manner, with what the user sees of it and what is on record afterwards."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from automation.processors.audit import Audit
     from automation.processors.progress import Counting

@@ -4,7 +4,8 @@ It follows from roles and cables alone, so that it can be told of a fabric and o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from topologies.model import TIERS, Fabric, Role
 
@@ -14,8 +15,7 @@ FEW = 3  # members of a group that its name spells out
 Cable = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """`rack` is the leaf that a node hangs on first, or is; `redundancy_group` those that must not be down together
     ("" for a node that nobody stands in for); `failure_domain` the pod or plane."""
 
