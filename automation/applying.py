@@ -71,10 +71,9 @@ def apply(name: str, source: deploy.Source | None, manner: Manner, *, at: Store)
             verify=proof.last,
             between=proof.between,
             waves=manner.waves,
+            kept=lambda: at.write(after),
         )
         outcome = roll_out(nornir, wanted)
-        if outcome.fine and after != record:
-            at.write(after)
         return Applied(outcome, proof.report, renewed=outcome.fine and after != record)
 
 

@@ -22,6 +22,7 @@ from automation.tasks.commit import commit
 from automation.tasks.confirm import confirm
 from automation.tasks.difference import difference
 from automation.tasks.revert import revert
+from automation.undisturbed import undisturbed
 
 CONFIRMING = 0.2  # seconds that the confirmation of one router may take, all others' beside it
 
@@ -31,6 +32,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     `message` names the change on the routers, and must be like no other's; `revert_in` is in seconds; `verify` says why
     the fabric is not well, or "". With `waves`, the most hosts of one, `between` is asked the same after each of them.
+    `kept` is called when all routers run it, and stay with it.
     """
 
     texts: Mapping[str, str]
@@ -39,6 +41,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     verify: Callable[[], str] = str
     between: Callable[[], str] = str
     waves: int = 0
+    kept: Callable[[], object] = str
 
 
 def preview(nornir: Nornir, texts: Mapping[str, str], *, settled: bool = False) -> Outcome:
@@ -50,7 +53,10 @@ def roll_out(nornir: Nornir, wanted: Rollout) -> Outcome:
     """Bring the change to all routers that do not run it yet, or to none."""
     seen = preview(nornir, wanted.texts, settled=True)
     todo = seen.of(State.DIFFERS)
-    if seen.why or not todo:
+    if seen.why:
+        return seen
+    if not todo:
+        wanted.kept()
         return seen
     chosen = only(nornir, todo)
     back: dict[str, Answer] = {}
@@ -60,11 +66,11 @@ def roll_out(nornir: Nornir, wanted: Rollout) -> Outcome:
         done = _commit(chosen, wanted, {each.name: each.diff for each in seen.nodes})
         why = _refusal(done) or wanted.verify() or late(time.monotonic() - begun, wanted.revert_in, len(todo))
         if not why:
-            undo.pop_all()
-    if why:
-        not_run = done.not_run if isinstance(done, WavesResult) else {}
-        return taken_back(seen, answers(done), not_run, back, why)
-    return confirmed(seen, answers(chosen.run(confirm, on_failed=True, message=wanted.message)))
+            with undisturbed():  # all are told to keep it, and then it is on record
+                undo.pop_all()
+                return _keep(chosen, seen, wanted)
+    not_run = done.not_run if isinstance(done, WavesResult) else {}
+    return taken_back(seen, answers(done), not_run, back, why)
 
 
 def late(passed: float, revert_in: float, hosts: int) -> str:
@@ -77,6 +83,13 @@ def late(passed: float, revert_in: float, hosts: int) -> str:
 def answers(result: AggregatedResult) -> Mapping[str, Answer]:
     """What each host left, as values."""
     return {name: _answer(each) for name, each in result.items()}
+
+
+def _keep(nornir: Nornir, seen: Outcome, wanted: Rollout) -> Outcome:
+    outcome = confirmed(seen, answers(nornir.run(confirm, on_failed=True, message=wanted.message)))
+    if outcome.fine:
+        wanted.kept()
+    return outcome
 
 
 def _commit(nornir: Nornir, wanted: Rollout, diffs: Mapping[str, str]) -> AggregatedResult:

@@ -1,7 +1,9 @@
 """A change of many routers as one, on routers that are played: all keep it, or all go back."""
 
+import os
+import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from napalm.base.exceptions import CommitError, ConnectionException, ReplaceConfigException
@@ -29,6 +31,7 @@ class Played:
     refuses: str = ""  # a word that it does not take
     silent: bool = False
     deaf: bool = False  # it neither confirms nor goes back
+    stops: bool = False  # it has this process interrupted when it is to confirm
     unsaved: bool = False  # it cannot write its startup configuration
     last: str = ""  # the message of the change that was kept
     heard: list[str] = field(default_factory=list)
@@ -60,6 +63,8 @@ class Router(FRRDriver):
 
     def confirm_commit(self) -> None:
         self._told("confirm")
+        if self.played.stops:
+            os.kill(os.getpid(), signal.SIGINT)
         self.played.pending, self.played.last = "", self.played.pending
         if self.played.unsaved:
             raise CommitError(f"{self.hostname}: it runs, but is not the startup configuration")
@@ -246,6 +251,18 @@ def test_an_interrupt_takes_back_what_was_committed() -> None:
         roll_out((nornir := fabric(**played)), wanted(nornir, verify=interrupted))
 
     assert [each.heard for each in played.values()] == [["commit 60", "rollback"]] * 2
+
+
+def test_an_interrupt_while_routers_are_told_to_keep_it_waits() -> None:
+    """Half of them told, and the plan not on record, would be the worst moment to end."""
+    played = {"a": Played(stops=True), "b": Played()}
+    nornir, record = fabric(**played), []
+
+    with pytest.raises(KeyboardInterrupt):
+        roll_out(nornir, replace(wanted(nornir), kept=lambda: record.append("new plan")))
+
+    assert [each.heard for each in played.values()] == [["commit 60", "confirm"]] * 2
+    assert record == ["new plan"]
 
 
 def test_waves_that_stop_leave_the_rest_untouched() -> None:
