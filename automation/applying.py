@@ -1,7 +1,7 @@
 """What `closlab apply` and `restore` do: the intended configuration to all routers of a lab, proven before it stays."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -63,6 +63,7 @@ def apply(name: str, source: deploy.Source | None, manner: Manner, *, at: Store)
         nornir = _conducted(record, list(texts), manner)
         if manner.dry_run:
             return Applied(preview(nornir, texts, settled=True))
+        refuse_drained(record, texts)
         proof = _Proof(after, plans, manner.within)
         wanted = Rollout(
             texts=texts,
@@ -85,6 +86,15 @@ def restore(name: str, texts: Mapping[str, str], manner: Manner, *, at: Store) -
             return Applied(preview(nornir, texts, settled=True))
         wanted = Rollout(texts=texts, message=message("restore"), revert_in=manner.revert_in, waves=manner.waves)
         return Applied(roll_out(nornir, wanted))
+
+
+def refuse_drained(record: LabRecord, names: Collection[str]) -> None:
+    """Raise Mistake where a router is out of service on purpose: what it is meant to run would take it back at once."""
+    from telemetry.beside import out_of_service
+    from telemetry.facts import collect
+
+    for name, out in out_of_service(collect(record, names)).items():
+        raise Mistake(f"lab {record.name}: {name} is {out}; `closlab undrain {name}` takes it back, then apply")
 
 
 def texts_of(record: LabRecord) -> Mapping[str, str]:
