@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from napalm.base.exceptions import CommitError, ConnectionException, ReplaceConfigException
@@ -116,11 +116,16 @@ def states(outcome: Outcome) -> dict[str, str]:
     return {each.name: str(each.state) for each in outcome.nodes}
 
 
-def wanted(nornir: Nornir, verify: Callable[[], str] = str, **more: int) -> Rollout:
+def wanted(nornir: Nornir, verify: Callable[[], str] = str, kept: Callable[[], object] = str, **more: int) -> Rollout:
     """The change of every router to `new`."""
     texts = dict.fromkeys(nornir.inventory.hosts, "new")
     return Rollout(
-        texts=texts, message="change 42", revert_in=more.get("revert_in", 60), verify=verify, waves=more.get("waves", 0)
+        texts=texts,
+        message="change 42",
+        revert_in=more.get("revert_in", 60),
+        verify=verify,
+        kept=kept,
+        waves=more.get("waves", 0),
     )
 
 
@@ -259,7 +264,7 @@ def test_an_interrupt_while_routers_are_told_to_keep_it_waits() -> None:
     nornir, record = fabric(**played), []
 
     with pytest.raises(KeyboardInterrupt):
-        roll_out(nornir, replace(wanted(nornir), kept=lambda: record.append("new plan")))
+        roll_out(nornir, wanted(nornir, kept=lambda: record.append("new plan")))
 
     assert [each.heard for each in played.values()] == [["commit 60", "confirm"]] * 2
     assert record == ["new plan"]
