@@ -116,6 +116,21 @@ def test_a_difference_is_told_and_applied_once(closlab: Closlab) -> None:
     assert "nothing to change: all 4 routers run it already" in again.stdout
 
 
+def test_a_drained_router_is_not_taken_back_by_the_way(closlab: Closlab) -> None:
+    """apply refuses by name, and changes nobody; after undrain it goes through."""
+    assert closlab("drain", "spine1").returncode == 0
+    configure(closlab, "leaf1", ROGUE)
+
+    refused, there = closlab("apply"), closlab("diff", "leaf1")
+    back = closlab("undrain", "spine1")
+
+    assert refused.returncode == 2
+    assert "spine1 is drained since" in refused.stderr
+    assert "`closlab undrain spine1`" in refused.stderr
+    assert ROGUE in there.stdout
+    assert back.returncode == 0, back.stderr
+
+
 def test_a_new_version_of_the_file_becomes_the_plan(closlab: Closlab) -> None:
     """Every router commits, in waves; the check afterwards compares with the new version."""
     done = closlab("apply", "eight.yml", "--waves", "2")
