@@ -1,4 +1,4 @@
-"""How long to wait before another try: twice as long each time, up to a bound, and never all at the same moment. Pure."""
+"""How long to wait before another try: twice as long each time, up to a bound, never all at the same moment. Pure."""
 
 FIRST = 1.0  # seconds
 LONGEST = 30.0
@@ -10,5 +10,5 @@ def pause(tries: int, chance: float) -> float:
 
     Between half of the full time and all of it, so that a wait is never none.
     """
-    full = min(FIRST * 2 ** min(max(tries - 1, 0), MOST_DOUBLINGS), LONGEST)
+    full = min(FIRST * float(2 ** min(max(tries - 1, 0), MOST_DOUBLINGS)), LONGEST)
     return full * (0.5 + chance / 2)

@@ -1,0 +1,144 @@
+"""Bring a fabric up from nothing: its switches boot as they left the factory, and provision themselves."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from automation.ztp import package, trust
+from automation.ztp.contents import contents, switches
+from automation.ztp.factory import LEASE, Made, factory
+from automation.ztp.kea import Management
+from automation.ztp.serials import serials
+from automation.ztp.standing import Standing
+from automation.ztp.watching import provisioned
+from labs.bringup import Brought, bring_up
+from topologies import deploy
+from topologies.errors import Mistake
+from topologies.lab import Lab
+from topologies.runtime import probe
+from topologies.runtime.door import enter
+from topologies.runtime.model import LabRecord, Say
+from topologies.runtime.store import Store, here
+
+NETWORK = IPv4Network("172.20.20.0/22")
+PORT = 8443
+FOLDER = "ztp"  # below the lab's own files
+FIRST_VERSION = 1
+RUNTIMES = ("netns",)
+
+Show = Callable[[tuple[Standing, ...]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """A lab that is up, and how its switches came to be members of it."""
+
+    brought: Brought
+    switches: tuple[Standing, ...]
+
+
+def bring_up_from_nothing(
+    source: deploy.Source,
+    runtime: str,
+    *,
+    say: Say,
+    show: Show,
+    inventory: Mapping[str, str],
+    check: bool = True,
+    within: float = 120,
+    at: Store | None = None,
+) -> Provisioned:
+    """Deploy a fabric as it leaves the factory, watch it provision itself, then converge and check as `up` does.
+
+    Raises Mistake for what has no plan or cannot be done here, Fault where a switch was not ready in `within` seconds.
+    """
+    at = at or here()
+    made = _made(source, runtime, inventory, at)
+    found: tuple[Standing, ...] = ()
+
+    def then(record: LabRecord) -> LabRecord:
+        nonlocal found
+        enter(record)
+        begun = time.monotonic()
+        found = provisioned(record, made.serials, within=within, show=show)
+        record = replace(record, lab=remembered(record.lab, source.lab))
+        with at.claim(record.name, "up"):
+            at.write(record)
+        return replace(record, phases={**record.phases, "provision": time.monotonic() - begun})
+
+    new = replace(source, lab=factory(source.lab, made))
+    brought = bring_up(
+        new,
+        runtime,
+        say=say,
+        check=check,
+        within=within,
+        prepare=lambda folder: prepare(folder / FOLDER, source, made),
+        then=then,
+        at=at,
+    )
+    return Provisioned(brought, found)
+
+
+def remembered(factory: Lab, planned: Lab) -> Lab:
+    """The lab for its record: its routers have the files that they are meant to have, for whoever compares with them.
+
+    A node gets its files when it is first started, so nothing in the lab changes by that.
+    """
+    files = {node.name: {file.path: file for file in node.files} for node in planned.nodes}
+    return replace(
+        factory,
+        nodes=tuple(
+            replace(node, files=tuple(files.get(node.name, {}).get(file.path, file) for file in node.files))
+            for node in factory.nodes
+        ),
+    )
+
+
+def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
+    """Write what the nodes find bound into them: the programs, and what the server hands out."""
+    assert source.plan is not None
+    served = folder / "served"
+    (served / "bundles").mkdir(mode=0o700, parents=True)
+    (folder / "agent.pyz").write_bytes(package.agent())
+    (folder / "server.pyz").write_bytes(package.server())
+    for name, text in (
+        ("server.pem", made.trust.server),
+        ("server.key", made.trust.server_key),
+        ("signer.key", made.trust.signer_key),
+        ("inventory.json", json.dumps({serial: node for node, serial in made.serials.items()})),
+    ):
+        _private(served / name, text)
+    _private(folder / "authority.key", made.trust.authority_key)
+    for node, files in contents(source.lab, source.plan, made.serials).items():
+        bundle = {"version": FIRST_VERSION, "files": files}
+        (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
+
+
+def _private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _made(source: deploy.Source, runtime: str, inventory: Mapping[str, str], at: Store) -> Made:
+    if source.plan is None:
+        raise Mistake(f"{source.path}: --ztp is for fabric files: a containerlab file has no plan to provision by")
+    if runtime not in RUNTIMES:
+        raise Mistake(f"--ztp runs on {', '.join(RUNTIMES)}; --runtime {runtime} brings the fabric up without it")
+    if lack := probe.lack_of_ztp():
+        raise Mistake(f"--ztp cannot be done here: {lack}")
+    names = [node.name for node in switches(source.lab)]
+    if len(names) > NETWORK.num_addresses - 4:
+        raise Mistake(f"{len(names)} switches; the management network {NETWORK} has not that many addresses")
+    management = Management(NETWORK, PORT)
+    return Made(
+        serials=serials(source.lab.name, names, inventory),
+        trust=trust.make(source.lab.name, management.server),
+        management=management,
+        folder=str(at.files(source.lab.name) / FOLDER),
+        scripts={LEASE: package.lease_script()},
+    )
