@@ -31,7 +31,7 @@ done
 KEA_START = f"mkdir -p /run/kea /var/lib/kea && kea-dhcp4 -t {CONFIG} && exec kea-dhcp4 -c {CONFIG}"
 LLDPD = "/usr/sbin/lldpd"
 LLDP = """configure lldp portidsubtype ifname
-configure lldp tx-interval 1
+configure lldp tx-interval {every}
 configure system chassisid {chassis}
 configure system interface pattern eth*,!eth0
 """
@@ -93,7 +93,7 @@ def _switch(node: LabNode, made: Made) -> LabNode:
         File(IDENTITY, json.dumps(identity), 0o644),
         File("/etc/ztp/authority.pem", made.trust.authority, 0o644),
         File("/etc/ztp/signer.pem", made.trust.signer, 0o644),
-        File("/etc/lldpd.conf", LLDP.format(chassis=serial), 0o644),
+        File("/etc/lldpd.conf", LLDP.format(chassis=serial, every=1), 0o644),
         File(BOOT, INIT, 0o755),
         *(File(path, text, 0o755) for path, text in made.scripts.items()),
     )
@@ -113,7 +113,7 @@ def _host(node: LabNode) -> LabNode:
     """A host says by LLDP who it is, so that its leaf sees whether its cable is right."""
     if node.role is not Role.HOST:
         return node
-    file = File("/etc/lldpd.conf", LLDP.format(chassis=node.name), 0o644)
+    file = File("/etc/lldpd.conf", LLDP.format(chassis=node.name, every=10), 0o644)
     return replace(node, files=(*node.files, file), daemons=(*node.daemons, _lldpd()))
 
 

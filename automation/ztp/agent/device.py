@@ -14,6 +14,7 @@ from topologies import process
 from topologies.errors import ClosError
 
 HEARD = ("lldpcli", "-f", "json0", "show", "neighbors")
+SELDOM = ("lldpcli", "configure", "lldp", "tx-interval", "10")
 HOSTNAME = Path("/etc/hostname")
 SETTINGS = Path("/proc/sys")
 
@@ -60,8 +61,9 @@ class Device:
         return self._router.lacks(expected, absent)
 
     def confirm(self) -> None:
-        """Keep what FRR runs, for its next start too."""
+        """Keep what FRR runs, for its next start too; from now on neighbours need to be told less often."""
         self._router.confirm()
+        run(SELDOM)
 
 
 def run(argv: Sequence[str], said: str | None = None) -> str:
