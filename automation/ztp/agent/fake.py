@@ -16,6 +16,7 @@ class FakeNetwork:
     """A DHCP server that answers unless `down`."""
 
     down: bool = False
+    url: str = URL
     asked: int = 0
 
     def lease(self, identity: Identity) -> Lease:
@@ -23,7 +24,7 @@ class FakeNetwork:
         self.asked += 1
         if self.down:
             raise Trouble(f"no DHCP server answers {identity.client_id}")
-        return Lease("192.0.2.7/24", URL)
+        return Lease("192.0.2.7/24", self.url)
 
     def resume(self, identity: Identity) -> None:
         """Nothing to do."""

@@ -75,7 +75,7 @@ class Https:
         except (http.client.RemoteDisconnected, ConnectionError) as error:
             self.close()
             if not kept:
-                raise Trouble(f"{self._host} hangs up: {error}") from error
+                raise Trouble(self._words(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             raise Trouble(self._words(error)) from error

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.ztp.bundle import FILES, Answer, Manifest, digest, read_answer, read_manifest, unfit
+from automation.ztp.bundle import FILES, Answer, Manifest, digest, read_answer, read_manifest, unfit, write_manifest
 from automation.ztp.bundle import write_answer as write
-from automation.ztp.bundle import write_manifest
 from automation.ztp.trouble import Trouble
 
 CONTENT = {name: f"what is in {name}\n" for name in FILES}
