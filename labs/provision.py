@@ -114,7 +114,7 @@ def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
     ):
         _private(served / name, text)
     _private(folder / "authority.key", made.trust.authority_key)
-    for node, files in contents(source.lab, source.plan, made.serials).items():
+    for node, files in contents(source.lab, source.plan).items():
         bundle = {"version": FIRST_VERSION, "files": files}
         (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
 

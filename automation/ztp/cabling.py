@@ -6,7 +6,7 @@ switch is provisioned, serials do not.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from automation.ztp.trouble import Trouble
@@ -45,8 +45,14 @@ class Cabling:
     nodes: Mapping[str, str]
 
     def named(self, far: Far) -> str:
-        """A far end as people call it."""
-        return f"{self.nodes.get(far.chassis) or f'unknown switch {far.chassis}'}:{far.port}"
+        """A far end as people call it: by its node, or by what it says of itself where no node has that serial."""
+        return f"{self.nodes.get(far.chassis, far.chassis)}:{far.port}"
+
+
+def with_serials(cabling: Cabling, serials: Mapping[str, str]) -> Cabling:
+    """The same where every node that has a serial number is known by it."""
+    ports = tuple(replace(port, serial=serials.get(port.node, port.node)) for port in cabling.ports)
+    return replace(cabling, ports=ports, nodes={serial: node for node, serial in serials.items()})
 
 
 def write(cabling: Cabling) -> str:

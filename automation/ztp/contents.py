@@ -1,6 +1,6 @@
 """What each switch of a fabric is to get: its planned lab node, plan and cables as the files of its bundle. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from automation.intended import configuration
 from automation.ztp import cabling, expected, system
@@ -19,16 +19,18 @@ def switches(lab: Lab) -> tuple[LabNode, ...]:
     return tuple(node for node in lab.nodes if node.daemons and node.role is not Role.HOST)
 
 
-def contents(lab: Lab, plan: Plan, serials: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
-    """The files of every switch's bundle, by node. `serials` has those of the switches; a host's is its name."""
-    return {node.name: _files(lab, node, plan.nodes[node.name], serials) for node in switches(lab)}
+def contents(lab: Lab, plan: Plan) -> Mapping[str, Mapping[str, str]]:
+    """The files of every switch's bundle, by node; serial numbers are for the server to fill in, who may change."""
+    names = {node.name for node in switches(lab)}
+    return {name: _files(lab, name, plan.nodes[name], names) for name in names}
 
 
-def _files(lab: Lab, node: LabNode, planned: NodePlan, serials: Mapping[str, str]) -> Mapping[str, str]:
+def _files(lab: Lab, name: str, planned: NodePlan, names: Collection[str]) -> Mapping[str, str]:
+    node = next(each for each in lab.nodes if each.name == name)
     return {
         CONFIGURATION: configuration(node) + "\n",
         SYSTEM: system.write(_system(lab, node)),
-        CABLING: cabling.write(_cabling(node, planned, serials)),
+        CABLING: cabling.write(_cabling(planned, names)),
         EXPECTED: expected.write(planned),
     }
 
@@ -43,16 +45,16 @@ def _system(lab: Lab, node: LabNode) -> System:
     )
 
 
-def _cabling(node: LabNode, planned: NodePlan, serials: Mapping[str, str]) -> Cabling:
+def _cabling(planned: NodePlan, names: Collection[str]) -> Cabling:
     """A far end that is no switch need not be heard: a host that is off holds nobody up."""
     ports = tuple(
         Planned(
             port=each.name,
             node=each.peer.node,
-            serial=serials.get(each.peer.node, each.peer.node),
+            serial=each.peer.node,
             far_port=each.peer.interface,
-            heard=each.peer.node in serials,
+            heard=each.peer.node in names,
         )
         for each in planned.interfaces
     )
-    return Cabling(node.name, ports, {serial: name for name, serial in serials.items()})
+    return Cabling(planned.name, ports, {})

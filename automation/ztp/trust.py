@@ -1,7 +1,7 @@
 """Whom a lab's switches trust, made for each lab: an authority for the server's certificate, and a signer of bundles.
 
-The `openssl` program makes them. The authority's key never leaves the lab's folder on this machine; the signer's goes to
-the server, which signs for each request; a switch has public halves only.
+The `openssl` program makes them. The authority's key never leaves the lab's folder on this machine; the signer's goes
+to the server, which signs for each request; a switch has public halves only.
 """
 
 import tempfile
@@ -61,8 +61,8 @@ def make(lab: str, address: str) -> Trust:
 def certificate(made: Trust, address: str, *, begins: float | None = None, ends: float | None = None) -> Trust:
     """The same with another certificate for the server, valid between two times in seconds since the epoch."""
     now = datetime.now(UTC).timestamp()
-    dates = ("-startdate", _date(now - 86400 if begins is None else begins))
-    dates += ("-enddate", _date(now + YEARS - 86400 if ends is None else ends))
+    first = _date(now - 86400 if begins is None else begins)
+    last = _date(now + YEARS - 86400 if ends is None else ends)
     with tempfile.TemporaryDirectory(prefix="closlab-trust-") as name:
         folder = Path(name)
         (folder / "authority.pem").write_text(made.authority)
@@ -71,7 +71,21 @@ def certificate(made: Trust, address: str, *, begins: float | None = None, ends:
         (folder / "index").touch()
         _openssl(folder, "req", *_CURVE, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=ztp")
         issuer = ("-cert", "authority.pem", "-keyfile", "authority.key", "-config", "settings", "-create_serial")
-        _openssl(folder, "ca", "-batch", "-notext", *issuer, *dates, "-in", "server.csr", "-out", "server.pem")
+        _openssl(
+            folder,
+            "ca",
+            "-batch",
+            "-notext",
+            *issuer,
+            "-startdate",
+            first,
+            "-enddate",
+            last,
+            "-in",
+            "server.csr",
+            "-out",
+            "server.pem",
+        )
         server, key = ((folder / each).read_text() for each in ("server.pem", "server.key"))
     return replace(made, server=server, server_key=key)
 

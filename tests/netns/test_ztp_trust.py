@@ -36,7 +36,7 @@ from topologies import process
 pytestmark = pytest.mark.programs("openssl")
 
 CONTENT = {name: "{}" for name in FILES} | {
-    "cabling.json": cabling.write(Cabling("leaf1", (), {})),
+    "cabling.json": cabling.write(Cabling("leaf1", (), {"CL1": "leaf1"})),
     "expected.json": json.dumps({"sessions": [], "routes": []}),
 }
 YEAR = 365 * 86400
@@ -214,6 +214,7 @@ def test_a_bundle_for_another_serial_is_refused(place: Place) -> None:
     (place.folder / "inventory.json").write_text(json.dumps({"CL1": "leaf1", "CL2": "leaf1"}))
     with serving(place, place.keys, Mixing(place.desk.registry, place.folder, place.desk.sign, time.time)):
         assert "for serial CL2, and this switch is CL1" in place.fails()
+    (place.folder / "inventory.json").write_text(json.dumps({"CL1": "leaf1"}))
     with serving(place, place.keys):
         place.recovers()
 
@@ -275,7 +276,9 @@ def test_a_connection_that_breaks_off_half_way_is_told(place: Place) -> None:
 
         def finish_request(self, request: object, client_address: object) -> None:
             with self.tls.wrap_socket(request, server_side=True) as sock:  # type: ignore[union-attr,arg-type]
-                sock.recv(65536)
+                heard = b""
+                while b"}" not in heard:
+                    heard += sock.recv(65536)
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 500)
 
     with serving(place, place.keys, doors=Breaking):

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automation.ztp.bundle import Answer, Manifest, digest, write_answer, write_manifest
-from automation.ztp.server.judging import absent, judge
+from automation.ztp import cabling
+from automation.ztp.bundle import CABLING, Answer, Manifest, digest, write_answer, write_manifest
+from automation.ztp.server.judging import absent, holders, judge
 from automation.ztp.server.model import Approval, Caller, Verdict
 from automation.ztp.server.registry import Registry
 from automation.ztp.states import State
@@ -42,11 +43,12 @@ class Desk:
         if not verdict.node:
             raise Refusal(verdict.why)
         wanted = self._bundle(verdict.node)
+        files = wanted["files"] | {CABLING: self._cabling(wanted["files"][CABLING])}
         now = int(self.now())
-        digests = {name: digest(text) for name, text in wanted["files"].items()}
+        digests = {name: digest(text) for name, text in files.items()}
         dates = (now - EARLIER, now + VALID_FOR)
         text = write_manifest(Manifest(caller.serial, nonce, verdict.node, wanted["version"], *dates, digests))
-        return write_answer(Answer(text, self.sign(text), wanted["files"]))
+        return write_answer(Answer(text, self.sign(text), files))
 
     def verdict(self, caller: Caller) -> Verdict:
         """Who the caller is, noted."""
@@ -84,6 +86,11 @@ class Desk:
         """Which serial is meant to be which node."""
         found: dict[str, str] = json.loads((self.folder / "inventory.json").read_text())
         return found
+
+    def _cabling(self, text: str) -> str:
+        """A bundle's cabling with the serial numbers that its neighbours have by now."""
+        serials = holders(self.inventory(), self.registry.approvals())
+        return cabling.write(cabling.with_serials(cabling.read(text), serials))
 
     def _bundle(self, node: str) -> Any:
         if node not in self.nodes():

@@ -31,6 +31,12 @@ def judge(
     return Verdict(node=node)
 
 
+def holders(inventory: Mapping[str, str], approvals: Mapping[str, Approval]) -> Mapping[str, str]:
+    """The serial number that each node has now: what was approved counts before the inventory."""
+    meant = {node: serial for serial, node in inventory.items() if serial not in approvals}
+    return meant | {each.node: each.serial for each in approvals.values()}
+
+
 def absent(known: Collection[Known], waits: Collection[str]) -> tuple[str, ...]:
     """The nodes not to be waited for: those whose switch is in one of these states. `known` ends with the latest."""
     latest = {each.node: each.state for each in known if each.node}

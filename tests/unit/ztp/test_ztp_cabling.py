@@ -48,7 +48,7 @@ def test_the_right_switch_at_another_port_is_wrong() -> None:
 
 def test_a_stranger_is_named_by_what_it_says_of_itself() -> None:
     """A serial that no node has."""
-    assert "leads to unknown switch ZZ:eth1" in wrong(LEAF, {**RIGHT, "eth1": (Far("ZZ", "eth1"),)})[0]
+    assert "leads to ZZ:eth1" in wrong(LEAF, {**RIGHT, "eth1": (Far("ZZ", "eth1"),)})[0]
 
 
 def test_several_at_one_port_are_wrong_even_if_one_is_right() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from automation.ztp.bundle import FILES, read_answer, read_manifest, unfit
+from automation.ztp import cabling
+from automation.ztp.bundle import CABLING, FILES, read_answer, read_manifest, unfit
+from automation.ztp.cabling import Cabling, Planned
 from automation.ztp.server.desk import VALID_FOR, Desk
 from automation.ztp.server.judging import absent, judge
 from automation.ztp.server.model import Approval, Caller, Known
@@ -27,7 +29,8 @@ def desk(tmp_path: Path) -> Desk:
     (tmp_path / "bundles").mkdir()
     (tmp_path / "inventory.json").write_text(json.dumps(INVENTORY))
     for node in ("leaf1", "leaf2"):
-        bundle = {"version": 4, "files": {name: f"{node} {name}" for name in FILES}}
+        cables = cabling.write(Cabling(node, (Planned("eth1", "leaf2", "leaf2", "eth1"),), {}))
+        bundle = {"version": 4, "files": {name: f"{node} {name}" for name in FILES} | {CABLING: cables}}
         (tmp_path / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
     return Desk(Registry(str(tmp_path / "registry.sqlite")), tmp_path, lambda text: b"signed", lambda: NOW)
 
@@ -88,6 +91,20 @@ def test_a_serial_that_two_switches_have_is_quarantined_with_both_named(desk: De
     assert desk.bootstrap(TWIN, NONCE)
     with pytest.raises(Refusal, match="two switches"):
         desk.bootstrap(LEAF, NONCE)
+
+
+def test_a_neighbour_is_expected_by_the_serial_that_it_has_now(desk: Desk) -> None:
+    """Whoever is provisioned after a neighbour was replaced looks for the new one."""
+
+    def expected() -> str:
+        answer = read_answer(desk.bootstrap(LEAF, NONCE))
+        return cabling.read(answer.files[CABLING]).ports[0].serial
+
+    assert expected() == "CL2"
+
+    desk.approve("XX9", "leaf2", "")
+
+    assert expected() == "XX9"
 
 
 def test_an_approval_for_a_node_that_is_none_is_refused_with_those_there_are(desk: Desk) -> None:
