@@ -30,6 +30,7 @@ class MoveRow(msgspec.Struct, frozen=True):
 
     serial: str
     mac: str
+    life: str
     number: int
     state: State
     type: str
@@ -81,7 +82,9 @@ def unready(found: Collection[Standing], nodes: Collection[str]) -> list[Standin
 
 
 def _of(moves: Sequence[MoveRow], row: SwitchRow) -> list[MoveRow]:
-    return [move for move in moves if (move.serial, move.mac) == (row.serial, row.mac)]
+    """The moves of a switch in its present life: what it did before it was reset is another story."""
+    own = [move for move in moves if (move.serial, move.mac) == (row.serial, row.mac)]
+    return [move for move in own if move.life == own[-1].life]
 
 
 def _standing(row: SwitchRow, node: str, moves: Sequence[MoveRow]) -> Standing:

@@ -44,6 +44,7 @@ class Agent:
     def run(self) -> None:
         """Go on from where the switch was until it is ready, and the server knows."""
         memory = self.disk.read()
+        memory = memory if memory.life else replace(memory, life=self.world.nonce())
         entered = self.world.passed()
         if memory.state not in (FIRST, State.WAITING, State.QUARANTINED):
             self.network.resume(self.identity)
@@ -172,7 +173,7 @@ def moved(memory: Memory, event: Event, why: str, *, seconds: float, now: float)
     """The memory after an event, with the move that it led to for the server. Pure."""
     state = move(memory.state, event)
     tries = memory.tries + (event in (Event.FAILED, Event.REFUSED))
-    entry = Moved(memory.moves + 1, state, why, round(seconds, 3))
+    entry = Moved(memory.life, memory.moves + 1, state, why, round(seconds, 3))
     return replace(
         memory,
         state=state,

@@ -36,8 +36,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One move, numbered, for the server: the state that was entered, why, and the seconds that the former one took."""
+    """One move, for the server: the state that was entered, why, and the seconds that the former one took.
 
+    It is numbered within a life of the switch's memory: one that was reset begins another.
+    """
+
+    life: str
     number: int
     state: State
     why: str
@@ -61,6 +65,7 @@ class Memory:
     floor: int = 0
     node: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    life: str = ""
     moves: int = 0
     unsent: tuple[Moved, ...] = ()
 

@@ -104,6 +104,7 @@ def _move(told: object) -> dict[str, Any]:
         if not isinstance(told, dict):
             raise TypeError("no object")
         return {
+            "life": str(told["life"])[:64],
             "number": int(told["number"]),
             "state": State(told["state"]).value,
             "type": str(told["type"]),

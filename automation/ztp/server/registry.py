@@ -74,7 +74,7 @@ class Registry:
         return self._read("switches")
 
     def moves(self) -> list[Row]:
-        """All moves, by switch, in their order."""
+        """All moves in the order in which they were heard of."""
         return self._read("moves")
 
     def wait(self, seen: int, within: float) -> int:

@@ -17,13 +17,14 @@ CREATE TABLE IF NOT EXISTS switch (
 CREATE TABLE IF NOT EXISTS move (
     serial TEXT NOT NULL,
     mac TEXT NOT NULL,
+    life TEXT NOT NULL,
     number INTEGER NOT NULL,
     state TEXT NOT NULL,
     type TEXT NOT NULL,
     why TEXT NOT NULL,
     seconds REAL NOT NULL,
     heard REAL NOT NULL,
-    PRIMARY KEY (serial, mac, number)
+    PRIMARY KEY (serial, mac, life, number)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS approval (
     serial TEXT PRIMARY KEY,
@@ -44,19 +45,19 @@ UPDATE switch SET state = :state, why = :why WHERE serial = :serial
 UPDATE switch SET node = :node, why = '' WHERE serial = :serial AND mac = :mac
 
 -- name: move
-INSERT OR IGNORE INTO move (serial, mac, number, state, type, why, seconds, heard)
-VALUES (:serial, :mac, :number, :state, :type, :why, :seconds, :now)
+INSERT OR IGNORE INTO move (serial, mac, life, number, state, type, why, seconds, heard)
+VALUES (:serial, :mac, :life, :number, :state, :type, :why, :seconds, :now)
 
 -- name: latest
 UPDATE switch SET state = last.state, why = last.why
-FROM (SELECT state, why FROM move WHERE serial = :serial AND mac = :mac ORDER BY number DESC LIMIT 1) AS last
+FROM (SELECT state, why FROM move WHERE serial = :serial AND mac = :mac ORDER BY rowid DESC LIMIT 1) AS last
 WHERE serial = :serial AND mac = :mac
 
 -- name: switches
 SELECT serial, mac, model, version, address, node, state, why, first_seen, last_seen FROM switch ORDER BY last_seen
 
 -- name: moves
-SELECT serial, mac, number, state, type, why, seconds, heard FROM move ORDER BY serial, mac, number
+SELECT serial, mac, life, number, state, type, why, seconds, heard FROM move ORDER BY rowid
 
 -- name: approve
 INSERT INTO approval (serial, node, mac) VALUES (:serial, :node, :mac)

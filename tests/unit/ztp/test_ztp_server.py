@@ -35,9 +35,9 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(Registry(str(tmp_path / "registry.sqlite")), tmp_path, lambda text: b"signed", lambda: NOW)
 
 
-def moves(*states: State) -> list[dict[str, object]]:
+def moves(*states: State, life: str = "first") -> list[dict[str, object]]:
     return [
-        {"number": number, "state": state.value, "type": "informational", "why": "", "seconds": 0.5}
+        {"life": life, "number": number, "state": state.value, "type": "informational", "why": "", "seconds": 0.5}
         for number, state in enumerate(states, start=1)
     ]
 
@@ -133,9 +133,19 @@ def test_progress_is_noted_once_however_often_it_is_told(desk: Desk) -> None:
     assert desk.registry.switches()[0]["state"] == "verifying"
 
 
+def test_a_switch_that_forgot_everything_is_heard_again(desk: Desk) -> None:
+    """It counts from one again, in another life."""
+    desk.progress(LEAF, moves(State.BOOTSTRAPPING, State.READY))
+
+    desk.progress(LEAF, moves(State.QUARANTINED, life="second"))
+
+    assert desk.registry.switches()[0]["state"] == "quarantined"
+    assert len(desk.registry.moves()) == 3
+
+
 @pytest.mark.parametrize(
     "told",
-    [None, {}, "moves", [1], [{}], [{"number": 1, "state": "flying", "type": "", "why": "", "seconds": 0}]],
+    [None, {}, "moves", [1], [{}], [{"life": "", "number": 1, "state": "flying", "type": "", "why": "", "seconds": 0}]],
 )
 def test_a_report_that_is_none_is_refused(desk: Desk, told: object) -> None:
     """Whatever comes, the registry has states that there are."""
