@@ -8,12 +8,10 @@ import json
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from automation.ztp.agent.dhcp import VENDOR_CLASS
+from automation.ztp.agent.model import VENDOR_CLASS
 
 SOCKET = "/run/kea/kea4-ctrl-socket"
 CONFIG = "/etc/kea/kea-dhcp4.conf"
-SCRIPT_OPTION = 239  # where SONiC and Cumulus look for a provisioning script
-SONIC_CLASS = "SONiC-ZTP"
 LEASE_SECONDS = 3600
 
 
@@ -51,8 +49,7 @@ def kea(management: Management) -> str:
                 "lease-database": {"type": "memfile", "persist": True, "name": "/var/lib/kea/kea-leases4.csv"},
                 "valid-lifetime": LEASE_SECONDS,
                 "match-client-id": False,
-                "option-def": [{"name": "script", "code": SCRIPT_OPTION, "type": "string", "space": "dhcp4"}],
-                "client-classes": _classes(management),
+                "client-classes": [_switches(management)],
                 "subnet4": [subnet],
                 "loggers": [
                     {"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout", "flush": True}]}
@@ -63,21 +60,10 @@ def kea(management: Management) -> str:
     )
 
 
-def _classes(management: Management) -> list[dict[str, object]]:
-    """Who is told what: our switches their server, those with SONiC's way of asking the same in SONiC's shape."""
-    ztp_json = f"{management.url}/ztp.json"
-    return [
-        {
-            "name": VENDOR_CLASS,
-            "test": f"option[60].text == '{VENDOR_CLASS}'",
-            "option-data": [{"name": "boot-file-name", "data": management.url}],
-        },
-        {
-            "name": SONIC_CLASS,
-            "test": f"option[77].hex == '{SONIC_CLASS}'",
-            "option-data": [
-                {"name": "boot-file-name", "data": ztp_json},
-                {"name": "script", "data": f"{management.url}/script"},
-            ],
-        },
-    ]
+def _switches(management: Management) -> dict[str, object]:
+    """Those who say that they are switches are told where to be provisioned, and nobody else is."""
+    return {
+        "name": VENDOR_CLASS,
+        "test": f"option[60].text == '{VENDOR_CLASS}'",
+        "option-data": [{"name": "boot-file-name", "data": management.url}],
+    }

@@ -8,12 +8,11 @@ import os
 import signal
 from pathlib import Path
 
-from automation.ztp.agent.model import Identity, Lease
+from automation.ztp.agent.model import VENDOR_CLASS, Identity, Lease
 from automation.ztp.trouble import Trouble
 from topologies import process
 from topologies.errors import ClosError
 
-VENDOR_CLASS = "closlab-switch"
 USER_CLASS = "closlab-ZTP"
 LEASE = Path("/run/ztp/lease")  # written by lease.sh
 PIDFILE = Path("/run/ztp/udhcpc.pid")
@@ -50,7 +49,7 @@ def words(interface: str, identity: Identity, *, waits: bool) -> tuple[str, ...]
     """The command that asks."""
     client = f"0x3d:{identity.client_id.encode().hex()}"
     user = f"0x4d:{USER_CLASS.encode().hex()}"
-    asked = ("-O", "bootfile", "-O", "239")
+    asked = ("-O", "bootfile")
     told = ("-V", VENDOR_CLASS, "-C", "-x", client, "-x", user)
     patience = ("-n", "-t", str(TRIES), "-T", str(PAUSE)) if waits else ("-b", "-t", "1", "-T", str(PAUSE))
     return ("busybox", "udhcpc", "-i", interface, "-s", SCRIPT, "-p", str(PIDFILE), *patience, *told, *asked)

@@ -13,7 +13,6 @@ bound | renew)
 address=$ip/$mask
 server=${serverid:-}
 bootfile=${bootfile:-${boot_file:-}}
-script=${opt239:-}
 END
     mv "$lease.new" "$lease"
     ;;

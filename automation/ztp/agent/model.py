@@ -8,6 +8,7 @@ from automation.ztp.cabling import Far
 from automation.ztp.expected import Expected
 from automation.ztp.states import FIRST, State
 
+VENDOR_CLASS = "closlab-switch"  # how switches call themselves to DHCP servers (option 60)
 REVERT_IN = 180  # seconds until a switch runs again what it ran before, unless its new configuration is confirmed
 
 

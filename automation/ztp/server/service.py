@@ -118,16 +118,9 @@ class Outer(Handler):
         """A report."""
         return 200, written({"absent": self.server.desk.progress(self.caller(), body.get("moves"))})
 
-    def sonic(self, body: Any) -> Answer:
-        """The way in for a switch that reads ztp.json: one section, whose plugin is our agent's way."""
-        url = f"https://{self.headers.get('Host', '')}/v1/bootstrap"
-        section = {"plugin": {"name": "closlab-bundle"}, "url": url, "reboot-on-success": False}
-        return 200, written({"ztp": {"01-closlab-bundle": section, "ztp-json-version": "1.0"}})
-
     routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
         ("POST", "/v1/bootstrap"): bootstrap,
         ("POST", "/v1/progress"): progress,
-        ("GET", "/v1/ztp.json"): sonic,
     }
 
 
