@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 
 from automation.ztp.trouble import Trouble
 
+FRRS_OWN = "169.254.0.1"
+
 
 @dataclass(frozen=True, slots=True)
 class System:
@@ -65,11 +67,15 @@ def addresses(answer: str, management: str) -> set[tuple[str, str]]:
 
 
 def permanents(answer: str, management: str) -> set[tuple[str, str]]:
-    """The permanent neighbours out of `ip -j neighbour`, multicast groups left out."""
+    """The permanent neighbours out of `ip -j neighbour`, without those that are FRR's own.
+
+    Those stand for IPv6 next hops of IPv4 routes (RFC 8950): where they go, all that is routed there is lost.
+    """
+    found = [each for each in json.loads(answer or "[]") if "PERMANENT" in each.get("state", ())]
     return {
         (each["dev"], each["dst"])
-        for each in json.loads(answer or "[]")
-        if "PERMANENT" in each.get("state", ()) and each["dev"] != management
+        for each in found
+        if each["dev"] != management and each["dst"] != FRRS_OWN and each.get("protocol") != "zebra"
     }
 
 
