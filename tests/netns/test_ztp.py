@@ -79,15 +79,17 @@ class Live:
         """Whether a switch runs anything of its place."""
         return "router bgp" in self.door(node).vty("bgpd", "show running-config")
 
-    def reaches(self, node: str, state: State, within: float = WITHIN) -> str:
+    def reaches(self, node: str, state: State, longest: float = 0.05) -> str:
         """Wait until a switch is in a state; returns why it is."""
 
+        found: dict[str, str] = {}
+
         def missing() -> str:
-            found = self.memory(node)
+            found.update(self.memory(node))
             return "" if found["state"] == state else f"{found['state']}: {found['why']}"
 
-        until(f"{node} is {state}", missing, within=within, longest=0.05)
-        return self.memory(node)["why"]
+        until(f"{node} is {state}", missing, within=WITHIN, every=0.002, longest=longest)
+        return found["why"]
 
     def is_as_planned(self) -> None:
         done = self.closlab("check", "--within", "30")
@@ -169,7 +171,7 @@ def test_a_power_cut_in_any_state_is_gone_on_from(live: Live, state: State) -> N
     live.reset("leaf1")
     live.act("leaf1", Action.START)
 
-    until(f"leaf1 is {state}", lambda: "" if live.memory("leaf1")["state"] == state else "-", within=20, longest=0.002)
+    live.reaches("leaf1", state, longest=0.002)
     for process in live.door("leaf1").processes():
         if "/usr/lib/ztp/agent.pyz" in process.argv:
             identity.signal_number(process.pid, signal.SIGSTOP)
@@ -187,7 +189,7 @@ def test_an_agent_that_is_killed_is_started_again_and_goes_on(live: Live) -> Non
     live.reset("leaf2")
     live.act("leaf2", Action.START)
 
-    until("leaf2 configures", lambda: "" if live.memory("leaf2")["state"] == State.CONFIGURING else "-", within=20)
+    live.reaches("leaf2", State.CONFIGURING, longest=0.002)
     for process in live.door("leaf2").processes():
         if "/usr/lib/ztp/agent.pyz" in process.argv:
             identity.signal_number(process.pid, signal.SIGKILL)

@@ -90,6 +90,19 @@ def test_addresses_of_the_management_network_are_none_of_the_fabrics() -> None:
     assert system.addresses(json.dumps(answer), "eth0") == {("lo", "10.8.0.1/32")}
 
 
+def test_neighbours_that_frr_made_are_left_to_it() -> None:
+    """It puts in one for each IPv6 next hop of IPv4 routes, and what is routed there needs them."""
+    answer = [
+        {"dst": "169.254.0.1", "dev": "eth1", "state": ["PERMANENT"]},
+        {"dst": "10.0.0.7", "dev": "eth1", "state": ["PERMANENT"], "protocol": "zebra"},
+        {"dst": "10.0.0.1", "dev": "eth1", "state": ["PERMANENT"]},
+        {"dst": "172.20.20.1", "dev": "eth0", "state": ["PERMANENT"]},
+        {"dst": "10.0.0.3", "dev": "eth1", "state": ["REACHABLE"]},
+    ]
+
+    assert system.permanents(json.dumps(answer), "eth0") == {("eth1", "10.0.0.1")}
+
+
 def test_a_switch_tells_dhcp_who_it_is() -> None:
     """Options 60, 61 and 77."""
     said = words("eth0", Identity("CL1", "closlab-leaf", "1"), waits=True)
@@ -159,6 +172,6 @@ def test_a_switch_that_was_quarantined_again_and_again_is_stuck() -> None:
 
 def test_a_route_over_a_dead_link_lacks() -> None:
     """Width counts hops that live, as `up` counts them."""
-    dead = KernelRoute("10.8.0.2/32", (Hop(1, "", 1, dead=True),), "unicast", 254, 0, 186)
+    dead = KernelRoute("10.8.0.2/32", 186, (Hop("", 1, dead=True),), 254, "unicast", 0, "")
 
     assert expected.lacking(WANTED, (dead,), {1: "eth1"}, ()) == ["10.8.0.2/32 over 0 of 1"]
