@@ -12,7 +12,7 @@ from automation.ztp import package, trust
 from automation.ztp.contents import contents, switches
 from automation.ztp.factory import LEASE, Made, factory
 from automation.ztp.kea import Management
-from automation.ztp.serials import serials
+from automation.ztp.serials import read_inventory, serials
 from automation.ztp.standing import Standing
 from automation.ztp.watching import provisioned
 from labs.bringup import Brought, bring_up
@@ -47,7 +47,7 @@ def bring_up_from_nothing(
     *,
     say: Say,
     show: Show,
-    inventory: Mapping[str, str],
+    inventory: Path | None = None,
     check: bool = True,
     within: float = 120,
     at: Store | None = None,
@@ -119,16 +119,25 @@ def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
         (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
 
 
+def _read(inventory: Path) -> Mapping[str, str]:
+    try:
+        return read_inventory(inventory.read_text(), str(inventory))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"cannot read {inventory}: {getattr(error, 'strerror', None) or error}") from error
+
+
 def _private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
 
 
-def _made(source: deploy.Source, runtime: str, inventory: Mapping[str, str], at: Store) -> Made:
+def _made(source: deploy.Source, runtime: str, inventory: Path | None, at: Store) -> Made:
     if source.plan is None:
         raise Mistake(f"{source.path}: --ztp is for fabric files: a containerlab file has no plan to provision by")
     if runtime not in RUNTIMES:
         raise Mistake(f"--ztp runs on {', '.join(RUNTIMES)}; --runtime {runtime} brings the fabric up without it")
+    if os.geteuid() != 0:
+        raise Mistake("--ztp needs root: lldpd becomes another user, and a lab without root has no other one")
     if lack := probe.lack_of_ztp():
         raise Mistake(f"--ztp cannot be done here: {lack}")
     names = [node.name for node in switches(source.lab)]
@@ -136,7 +145,7 @@ def _made(source: deploy.Source, runtime: str, inventory: Mapping[str, str], at:
         raise Mistake(f"{len(names)} switches; the management network {NETWORK} has not that many addresses")
     management = Management(NETWORK, PORT)
     return Made(
-        serials=serials(source.lab.name, names, inventory),
+        serials=serials(source.lab.name, names, _read(inventory) if inventory else {}, str(inventory)),
         trust=trust.make(source.lab.name, management.server),
         management=management,
         folder=str(at.files(source.lab.name) / FOLDER),

@@ -20,11 +20,11 @@ def read_inventory(text: str, place: str) -> Mapping[str, str]:
     return yaml.load(text, place, dict[str, str])
 
 
-def serials(lab: str, nodes: Collection[str], named: Mapping[str, str]) -> Mapping[str, str]:
-    """The serial number of every node; `named` is an inventory, serial -> node. Mistake for what cannot be meant."""
+def serials(lab: str, nodes: Collection[str], named: Mapping[str, str], place: str = "inventory") -> Mapping[str, str]:
+    """The serial number of every node. `named` is an inventory, serial -> node, from `place`; Mistake for nonsense."""
     if unknown := sorted(set(named.values()) - set(nodes)):
-        raise Mistake(f"inventory: no switch {', '.join(unknown)}; there are {', '.join(nodes)}")
+        raise Mistake(f"{place}: no switch {', '.join(unknown)}; there are {', '.join(nodes)}")
     if twice := sorted(node for node, count in Counter(named.values()).items() if count > 1):
-        raise Mistake(f"inventory: more than one serial number for {', '.join(twice)}")
+        raise Mistake(f"{place}: more than one serial number for {', '.join(twice)}")
     given = {node: serial for serial, node in named.items()}
     return {node: given.get(node) or serial_of(lab, node) for node in nodes}

@@ -29,19 +29,14 @@ def up_from_nothing(
     """`up --ztp`: the same end as `up`, with where the switches stand on the way."""
     if not ztp:
         raise Mistake("--inventory says which switch is which node, for --ztp: say that too")
-    from automation.ztp.serials import read_inventory
     from labs.cli.ending import show_ending
     from labs.cli.provisioning import live, show_switches
     from labs.provision import bring_up_from_nothing
 
-    named = {}
-    if inventory is not None:
-        try:
-            named = dict(read_inventory(inventory.read_text(), str(inventory)))
-        except (OSError, UnicodeDecodeError) as error:
-            raise Mistake(f"cannot read {inventory}: {getattr(error, 'strerror', None) or error}") from error
     with screen.progress() as say, live() as show:
-        done = bring_up_from_nothing(source, runtime, say=say, show=show, inventory=named, check=check, within=within)
+        done = bring_up_from_nothing(
+            source, runtime, say=say, show=show, inventory=inventory, check=check, within=within
+        )
     if not as_json:
         show_switches(done.switches)
     show_ending(done.brought, as_json=as_json)

@@ -13,16 +13,20 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from napalm_frr import FRRDriver
 from program import Closlab
 
 from automation.intended import intended
-from automation.ztp.factory import BOOT, EMPTY, IDENTITY, KEA_START, SERVER
+from automation.ztp.factory import BOOT, EMPTY, IDENTITY, KEA_START, SERVER, factory
 from automation.ztp.states import State
+from labs import provision
 from topologies import deploy
+from topologies.errors import Fault
+from topologies.lab import Lab, Veth
 from topologies.runtime import identity
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import Action, LabRecord
@@ -44,16 +48,17 @@ class Live:
 
     closlab: Closlab
     store: Store
+    name: str = NAME
 
     @property
     def record(self) -> LabRecord:
-        return self.store.read(NAME)
+        return self.store.read(self.name)
 
     def door(self, node: str) -> Door:
         return open_door(self.record, node)
 
     def act(self, node: str, action: Action) -> None:
-        deploy.act(NAME, node, action, at=self.store)
+        deploy.act(self.name, node, action, at=self.store)
 
     def memory(self, node: str) -> dict[str, str]:
         """What is on a switch's disk; that of a new one while there is nothing."""
@@ -74,6 +79,11 @@ class Live:
         for name in ("zebra", "bgpd"):
             door.write(f"/etc/frr/{name}.conf", EMPTY.encode())
         self.act(node, Action.KILL)
+
+    def swap(self, node: str) -> None:
+        """Have the cables of eth1 and eth2 change places at a node."""
+        steps = ("eth1 down", "eth2 down", "eth1 name spare", "eth2 name eth1", "spare name eth2", "eth1 up", "eth2 up")
+        self.door(node).run(["ip", "-batch", "-"], input="\n".join(f"link set {step}" for step in steps))
 
     def configured(self, node: str) -> bool:
         """Whether a switch runs anything of its place."""
@@ -111,9 +121,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture(autouse=True)
-def whole(live: Live) -> Iterator[None]:
+def whole(request: pytest.FixtureRequest) -> Iterator[None]:
     """Each test leaves the fabric as it found it: all switches ready, everything as planned."""
     yield
+    if "live" not in request.fixturenames:
+        return
+    live = request.getfixturevalue("live")
     for node in SWITCHES:
         live.reaches(node, State.READY)
     live.is_as_planned()
@@ -199,14 +212,9 @@ def test_an_agent_that_is_killed_is_started_again_and_goes_on(live: Live) -> Non
 
 def test_crossed_cables_are_named_and_the_switch_is_not_configured_until_they_are_right(live: Live) -> None:
     """leaf1's cables to the spines change places."""
-
-    def cross() -> None:
-        steps = ("eth1 down", "eth2 down", "eth1 name spare", "eth2 name eth1", "spare name eth2", "eth1 up", "eth2 up")
-        live.door("leaf1").run(["ip", "-batch", "-"], input="\n".join(f"link set {step}" for step in steps))
-
     live.reset("leaf1")
     live.act("leaf1", Action.START)
-    cross()
+    live.swap("leaf1")
     why = live.reaches("leaf1", State.QUARANTINED)
 
     assert "leaf1:eth1 should lead to spine1:eth1, and leads to spine2:eth1" in why
@@ -214,7 +222,7 @@ def test_crossed_cables_are_named_and_the_switch_is_not_configured_until_they_ar
     assert not live.configured("leaf1")
     assert "quarantined" in live.closlab("ztp", "status").stdout
 
-    cross()
+    live.swap("leaf1")
     live.reaches("leaf1", State.READY)
 
 
@@ -295,6 +303,50 @@ def test_a_ready_switch_is_provisioned_anew_when_asked(live: Live) -> None:
 
     assert int(live.memory("spine2")["moves"]) > int(before)
     assert live.closlab("ztp", "reprovision", "leaf1-host1").returncode == 2
+
+
+@pytest.fixture
+def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
+    """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
+    at, name = Store(tmp_path / "state"), f"{NAME}x"
+    (tmp_path / "x.yml").write_text(FABRIC.replace(NAME, name))
+    source = deploy.load(tmp_path / "x.yml")
+    monkeypatch.setattr(provision, "factory", lambda lab, made: across(factory(lab, made)))
+    live = Live(Closlab(tmp_path), at, name)
+    try:
+        with pytest.raises(Fault) as said:
+            provision.bring_up_from_nothing(
+                source, "netns", say=lambda *_: None, show=lambda _: None, within=WITHIN, at=at
+            )
+        yield live, str(said.value)
+    finally:
+        deploy.down(name, at=at)
+
+
+def across(lab: Lab) -> Lab:
+    """The lab with the cables of both leaves to spine1 crossed at spine1."""
+    first, second = (link for link in lab.links if isinstance(link, Veth) and link.b.node == "spine1")
+    swapped = {first: replace(first, b=second.b), second: replace(second, b=first.b)}
+    return replace(lab, links=tuple(swapped.get(link, link) if isinstance(link, Veth) else link for link in lab.links))
+
+
+def test_two_leaves_cabled_crosswise_are_named_and_the_rest_comes_up(crossed: tuple[Live, str]) -> None:
+    """`up` ends with who has to do what; whoever touches the cables is not configured, spine2 is ready without them.
+
+    The cables are put right at spine1: all three go on by themselves.
+    """
+    live, said = crossed
+
+    assert "somebody has to do something" in said
+    assert "leaf1:eth1 should lead to spine1:eth1, and leads to spine1:eth2" in said
+    assert "spine1:eth1 should lead to leaf1:eth1, and leads to leaf2:eth1" in said
+    assert "left up to be looked at" in said
+    live.reaches("spine2", State.READY)
+    assert not any(live.configured(node) for node in ("spine1", "leaf1", "leaf2"))
+
+    live.swap("spine1")
+    for node in SWITCHES:
+        live.reaches(node, State.READY)
 
 
 def as_new(live: Live, node: str, serial: str) -> None:
