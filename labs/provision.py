@@ -23,12 +23,14 @@ from topologies.runtime import probe
 from topologies.runtime.door import enter
 from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
+from topologies.waiting import until
 
 NETWORK = IPv4Network("172.20.20.0/22")
 PORT = 8443
 FOLDER = "ztp"  # below the lab's own files
 FIRST_VERSION = 1
 RUNTIMES = ("netns",)
+FREE_WITHIN = 30  # seconds that somebody else may be at work on the lab
 
 Show = Callable[[tuple[Standing, ...]], None]
 
@@ -65,10 +67,8 @@ def bring_up_from_nothing(
         enter(record)
         begun = time.monotonic()
         found = provisioned(record, made.serials, within=within, show=show)
-        record = replace(record, lab=remembered(record.lab, source.lab))
-        with at.claim(record.name, "up"):
-            at.write(record)
-        return replace(record, phases={**record.phases, "provision": time.monotonic() - begun})
+        phases = {**record.phases, "provision": time.monotonic() - begun}
+        return replace(noted(record, source.lab, at), phases=phases)
 
     new = replace(source, lab=factory(source.lab, made))
     brought = bring_up(
@@ -82,6 +82,28 @@ def bring_up_from_nothing(
         at=at,
     )
     return Provisioned(brought, found)
+
+
+def noted(record: LabRecord, planned: Lab, at: Store) -> LabRecord:
+    """The record of a lab with what its routers are meant to run, on disk; as soon as nobody else is at the lab.
+
+    Raises Fault where that takes too long.
+    """
+    latest = record
+
+    def busy() -> str:
+        nonlocal latest
+        try:
+            with at.claim(record.name, "up"):
+                latest = at.read(record.name)  # a node may have been restarted meanwhile
+                latest = replace(latest, lab=remembered(latest.lab, planned))
+                at.write(latest)
+        except Mistake as error:
+            return str(error)
+        return ""
+
+    until(f"lab {record.name} free to note what was provisioned", busy, within=FREE_WITHIN)
+    return latest
 
 
 def remembered(factory: Lab, planned: Lab) -> Lab:
