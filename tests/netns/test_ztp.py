@@ -39,7 +39,7 @@ NAME = f"tztp{os.getpid()}"
 FABRIC = f"name: {NAME}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
 SWITCHES = ("spine1", "spine2", "leaf1", "leaf2")
 MEMORY = "/var/lib/ztp/memory.json"
-WITHIN = 60  # seconds until a switch is where it should be, backoff included
+WITHIN = 120  # seconds until a switch is where it should be, backoff included
 
 
 @dataclass
