@@ -1,7 +1,7 @@
 """The agent and the server as one file each, of this repository's own modules: what a switch's maker builds in.
 
 They need Python's standard library only. Compiled code is in the file beside the text, and used where the node's Python
-is the one that compiled it. `napalm_frr` comes without its driver, and so without NAPALM.
+is the one that compiled it. `napalm_frr` comes without its driver, and so without NAPALM; `structs` stands for msgspec.
 """
 
 import importlib.util
@@ -65,6 +65,7 @@ def _packed(modules: Sequence[str], others: Sequence[str], package: str) -> byte
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("napalm_frr/__init__.py", '"""FRR\'s transactions, without the driver."""\n')
+        _add(archive, "automation.ztp.structs", "msgspec")
         archive.writestr("__main__.py", _MAIN.format(package=package))
         for name in modules:
             _add(archive, name)
@@ -74,10 +75,10 @@ def _packed(modules: Sequence[str], others: Sequence[str], package: str) -> byte
     return file.getvalue()
 
 
-def _add(archive: zipfile.ZipFile, name: str) -> None:
-    """A module as text, and compiled: never looked at again whether the two fit, for both are from here (PEP 552)."""
+def _add(archive: zipfile.ZipFile, name: str, known_as: str = "") -> None:
+    """A module as text, and compiled: nobody looks whether the two fit, for both are from here (PEP 552)."""
     source = place(name)
-    inside = name.replace(".", "/") + ("/__init__" if source.name == "__init__.py" else "")
+    inside = known_as or name.replace(".", "/") + ("/__init__" if source.name == "__init__.py" else "")
     code = SourceFileLoader(name, str(source)).get_code(name)
     text = source.read_bytes()
     head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + importlib.util.source_hash(text)

@@ -44,6 +44,10 @@ class Here:
         with self._open(daemon, ASKED_WITHIN) as sock:
             vty.ask(sock, lines, who=daemon, timeout=ASKED_WITHIN)
 
+    def daemons(self) -> Sequence[str]:
+        """Which daemons of FRR are there."""
+        return [path.stem for path in sorted(Path(SOCKETS).glob("*.vty")) if path.stem != WATCHER]
+
     def close(self) -> None:
         """Nothing stays open."""
 
@@ -81,9 +85,8 @@ class Router:
         would never be found to run.
         """
         with _troubles():
-            for path in sorted(Path(SOCKETS).glob("*.vty")):
-                if path.stem != WATCHER:
-                    self._here.say(path.stem, ("enable", "configure terminal", f"hostname {hostname}"))
+            for daemon in self._here.daemons():
+                self._here.say(daemon, ("enable", "configure terminal", f"hostname {hostname}"))
 
     def configure(self, text: str, message: str) -> None:
         """Have FRR run a whole configuration and go back by itself unless it is confirmed.
