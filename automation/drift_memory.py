@@ -7,8 +7,8 @@ import msgspec
 
 from automation.drift import Seen, remembered
 from automation.locking import locked
+from topologies.durable import write_whole
 from topologies.errors import Fault
-from topologies.runtime.store import write_whole
 
 NAME = "drift.json"
 

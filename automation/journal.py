@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from automation.locking import locked
-from topologies.runtime.store import write_whole
+from topologies.durable import write_whole
 
 
 class _Line(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from labs.cli import (
     look_commands,
     node_commands,
     validate_commands,
+    ztp_commands,
 )
 
 HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
@@ -47,6 +48,10 @@ def _node_commands(app: typer.Typer) -> None:
     for verb in ("up", "down", "show"):
         link.command(verb)(getattr(node_commands, f"link_{verb}"))
     app.add_typer(link, name="link", rich_help_panel=panel)
+    ztp = typer.Typer(no_args_is_help=True, help="Zero-touch provisioning of a lab from `up --ztp`.")
+    for verb in ("status", "approve", "reprovision"):
+        ztp.command(verb)(getattr(ztp_commands, f"ztp_{verb}"))
+    app.add_typer(ztp, name="ztp", rich_help_panel=panel)
 
 
 def _automation_commands(app: typer.Typer) -> None:

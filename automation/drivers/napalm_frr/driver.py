@@ -24,6 +24,7 @@ from napalm.base.exceptions import (
 from napalm_frr import bgp, bgp_config, changes, config, interfaces, linux, lldp, normal, probes, routes, system, tree
 from napalm_frr.candidate import Candidate
 from napalm_frr.commits import Commits
+from napalm_frr.raising import in_napalms_words
 from napalm_frr.transport import Target, Transport, connect
 
 ZEBRA, BGPD = "zebra", "bgpd"
@@ -233,15 +234,18 @@ class FRRDriver(NetworkDriver):
             raise CommitError(f"{self.hostname}: nothing is loaded that could be committed")
         candidate, self._candidate = self._candidate, None
         seen, self._seen = self._seen, ""
-        self._commits().commit(candidate, message, revert_in, seen=seen)
+        with in_napalms_words():
+            self._commits().commit(candidate, message, revert_in, seen=seen)
 
     def confirm_commit(self) -> None:
         """Keep the commit that waits for it, whoever made it. Raises CommitConfirmException where none does."""
-        self._commits().confirm()
+        with in_napalms_words():
+            self._commits().confirm()
 
     def has_pending_commit(self) -> bool:
         """Whether a commit, whoever made it, waits on the router to be confirmed."""
-        pending = self._commits().change("pending")
+        with in_napalms_words():
+            pending = self._commits().change("pending")
         return pending is not None and pending.confirmable
 
     def discard_config(self) -> None:
@@ -250,7 +254,8 @@ class FRRDriver(NetworkDriver):
 
     def rollback(self) -> None:
         """Take the commit back that waits to be confirmed, or else the last one. Raises CommitError for neither."""
-        self._commits().rollback()
+        with in_napalms_words():
+            self._commits().rollback()
 
     def ping(
         self,
