@@ -65,9 +65,7 @@ def bring_up(
             if then is not None:
                 record = then(record)
             if check:
-                record = _converged(record, source.plan, within, say)
-                report, seconds = timed(lambda: verdict(record, source.plan))
-                record = replace(record, phases={**record.phases, "check": seconds})
+                record, report = _proven(record, source.plan, within, say)
                 with suppress(Mistake):  # somebody acts on the lab just now: times are not worth taking it down
                     deploy.remember(record, at=at)
         except Fault as error:
@@ -94,15 +92,23 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
     return done, time.monotonic() - begun
 
 
-def _converged(record: LabRecord, plan: Plan | None, within: float, say: Say) -> LabRecord:
-    """Wait until every planned route and session is there; without a plan, until it has settled."""
-    if plan is None:
-        _, seconds = timed(lambda: settle(record, None, within, but=LASTING))
-    else:
-        from telemetry.converge import converge
+def _proven(record: LabRecord, plan: Plan | None, within: float, say: Say) -> "tuple[LabRecord, CheckReport]":
+    """Wait until every planned route and session is there, or without a plan until it has settled, and check it."""
+    from telemetry import check
 
-        _, seconds = timed(lambda: converge(record, plan, within=within, say=say))
-    return replace(record, phases={**record.phases, "converge": seconds})
+    with ExitStack() as stack:
+        if plan is None:
+            _, converging = timed(lambda: settle(record, None, within, but=LASTING))
+            report, checking = timed(lambda: check.check_without_plan(record, record.lab))
+        else:
+            from telemetry.converge import converge
+
+            ready = stack.enter_context(
+                check.probing(record, plan)
+            )  # its sockets are opened while others are waited for
+            _, converging = timed(lambda: converge(record, plan, within=within, say=say))
+            report, checking = timed(lambda: check.check(record, plan, ready=ready))
+    return replace(record, phases={**record.phases, "converge": converging, "check": checking}), report
 
 
 def settle(record: LabRecord, plan: Plan | None, within: float, but: Collection[str] = ()) -> None:

@@ -5,8 +5,8 @@ its own file and with itself (`telemetry.compare_lab`, `telemetry.compare_asn`).
 """
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct, field
 
@@ -16,11 +16,11 @@ from telemetry.compare_asn import asn_differences, sharing
 from telemetry.compare_lab import lab_differences
 from telemetry.counting import counts
 from telemetry.facts import collect
-from telemetry.mesh import judge_mesh, run_mesh
+from telemetry.mesh import Exchange, judge_mesh, ready_mesh, run_mesh
 from telemetry.model import Difference, NodeFacts, Out
 from telemetry.origins import own_prefixes
 from telemetry.probes import MeshSummary
-from topologies.aside import aside
+from topologies.aside import Held, held
 from topologies.lab import Lab
 from topologies.plan import Plan
 from topologies.runtime.door import enter
@@ -44,15 +44,26 @@ class CheckReport(Struct, frozen=True):
         return not self.differences
 
 
-def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
-    """Compare a running lab with its plan; with `mesh`, also send probes between all loopbacks and hosts.
+@contextmanager
+def probing(record: LabRecord, plan: Plan) -> Iterator[Held[Exchange]]:
+    """Have a mesh made ready in a child, so that a check need not wait for its sockets; while there is one thread."""
+    enter(record)
+    with held("mesh", lambda: ready_mesh(record, plan)) as ready:
+        yield ready
+
+
+def check(record: LabRecord, plan: Plan, *, mesh: bool = True, ready: Held[Exchange] | None = None) -> CheckReport:
+    """Compare a running lab with its plan; with `mesh`, also send probes between all loopbacks and hosts, those that
+    are `ready` where some are.
 
     The probes fly while the daemons are asked, so the seconds of `mesh` are those that it took longer.
     """
     clock = _Clock()
     enter(record)
     with ExitStack() as stack:
-        probed = stack.enter_context(aside("mesh", lambda: run_mesh(record, plan))) if mesh else None
+        probed = (ready or stack.enter_context(probing(record, plan))) if mesh else None
+        if probed is not None:
+            probed.begin()
         facts = collect(record, plan.nodes)
         clock.lap("facts")
         if out := out_of_service(facts):
@@ -61,7 +72,7 @@ def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
         clock.lap("compare")
         if probed is None:
             return CheckReport(found, None, clock.laps, counts(record.lab, facts))
-        summary, lost = judge_mesh(record, plan, facts, probed())
+        summary, lost = judge_mesh(record, plan, facts, probed.result())
         clock.lap("mesh")
     return CheckReport((*found, *lost), summary, clock.laps, counts(record.lab, facts))
 

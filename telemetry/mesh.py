@@ -12,7 +12,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
 from msgspec import Struct
@@ -119,22 +119,33 @@ def run_mesh(record: LabRecord, plan: Plan) -> Exchange:
 
     It needs nobody's answers, so it may run while daemons are asked.
     """
-    begun = time.monotonic()
+    return ready_mesh(record, plan)()
+
+
+def ready_mesh(record: LabRecord, plan: Plan) -> Callable[[], Exchange]:
+    """Open all that a mesh needs; the function that this returns sends the probes, once."""
     enter(record)
     doors, dead = open_doors(record, plan.nodes)
-    with ExitStack() as stack:
-        ears = dict(_ears(stack, plan, doors))
+    with ExitStack() as opened:
+        ears = dict(_ears(opened, plan, doors))
         absent = {address for node in plan.nodes.values() for address in node.probe_addresses} - set(ears)
         mesh = lay_out(plan, {*dead, *absent})
         _allow_files(len(mesh.targets) * mesh.flows + 2 * len(doors))
         sockets = [
-            [ears[each.address], *(_open(stack, doors[each.node], each) for _ in range(mesh.flows - 1))]
+            [ears[each.address], *(_open(opened, doors[each.node], each) for _ in range(mesh.flows - 1))]
             for each in mesh.targets
         ]
         wire = Wire(mesh, sockets)
-        stack.callback(wire.close)
-        retried = _exchange(mesh, wire)
-    return Exchange(mesh, bytes(wire.arrived), wire.ports, wire.refused, retried, time.monotonic() - begun)
+        opened.callback(wire.close)
+        kept = opened.pop_all()
+
+    def send() -> Exchange:
+        begun = time.monotonic()
+        with kept:
+            retried = _exchange(mesh, wire)
+        return Exchange(mesh, bytes(wire.arrived), wire.ports, wire.refused, retried, time.monotonic() - begun)
+
+    return send
 
 
 def judge_mesh(

@@ -4,8 +4,8 @@ import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from topologies.errors import ClosError, Fault
 from topologies.runtime import syscalls
@@ -13,34 +13,64 @@ from topologies.runtime import syscalls
 T = TypeVar("T")
 
 
+class Held(Generic[T]):
+    """Work that is made ready in a child, and waits there for `begin`."""
+
+    def __init__(self, what: str, gate: int, answer: BinaryIO) -> None:
+        self._what, self._gate, self._answer = what, gate, answer
+
+    def begin(self) -> None:
+        """Let the work begin. A child that ended is no error here: `result` says so."""
+        with suppress(BrokenPipeError):
+            os.write(self._gate, b"\0")
+
+    def result(self) -> T:
+        """Wait for the work, and return, or raise, what it did. Raises Fault where the child ended without a word."""
+        outcome: T = _heard(self._what, self._answer.read())
+        return outcome
+
+
 @contextmanager
-def aside(what: str, work: Callable[[], T]) -> Iterator[Callable[[], T]]:
-    """Have `work` done in a child; the function that this gives waits for it and returns, or raises, what it did.
+def held(what: str, prepare: Callable[[], Callable[[], T]]) -> Iterator[Held[T]]:
+    """Have `prepare` done in a child, and once it is let begin, what that returned.
 
     Call it while the process has one thread. What the work opens stays in the child, which ends with this block and
-    with this process; results come back pickled. Raises Fault where the child ended without a word.
+    with this process; results come back pickled.
     """
-    reader, writer = os.pipe()
+    (entry, gate), (reader, writer) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.close(gate)
         os.close(reader)
-        _work(work, writer)
+        _work(prepare, entry, writer)
+    os.close(entry)
     os.close(writer)
-    result = os.fdopen(reader, "rb")
+    answer = os.fdopen(reader, "rb")
     try:
-        yield lambda: _heard(what, result.read())
+        yield Held(what, gate, answer)
     finally:
-        result.close()
+        os.close(gate)
+        answer.close()
         os.kill(pid, signal.SIGKILL)  # ours until it is waited for, so the number is nobody else's
         os.waitpid(pid, 0)
 
 
-def _work(work: Callable[[], T], writer: int) -> None:
-    """Be the child: send what the work returned or raised, and end."""
+@contextmanager
+def aside(what: str, work: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """Have `work` done in a child, as `held` does, from now on; the function that this gives waits for it."""
+    with held(what, lambda: work) as child:
+        child.begin()
+        yield child.result
+
+
+def _work(prepare: Callable[[], Callable[[], T]], entry: int, writer: int) -> None:
+    """Be the child: get ready, wait, send what the work returned or raised, and end."""
     try:
         syscalls.die_with_parent(signal.SIGKILL)
         outcome: tuple[bool, object]
         try:
+            work = prepare()
+            os.read(entry, 1)
             outcome = (True, work())
         except (ClosError, OSError) as error:
             outcome = (False, error)

@@ -1,11 +1,12 @@
 """Work in a child process: its result, its errors, its end."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from topologies.aside import aside
+from topologies.aside import aside, held
 from topologies.errors import Fault, Mistake
 from topologies.waiting import until
 
@@ -49,3 +50,31 @@ def test_a_child_that_nobody_asks_ends_with_the_block(tmp_path: Path) -> None:
         raise Mistake("something else")
 
     assert not Path(f"/proc/{number.read_text()}").exists()
+
+
+def test_work_that_is_held_begins_when_it_is_let(tmp_path: Path) -> None:
+    """It is made ready at once, and what it does then is done after `begin`."""
+    made, done = tmp_path / "made", tmp_path / "done"
+
+    def prepare() -> Callable[[], str]:
+        made.touch()
+        return lambda: (done.touch(), "sent")[1]
+
+    with held("mesh", prepare) as child:
+        until("it is made ready", lambda: "" if made.exists() else "no", within=10)
+        assert not done.exists()
+        child.begin()
+        assert child.result() == "sent"
+    assert done.exists()
+
+
+def test_what_cannot_be_made_ready_is_told_when_asked_for() -> None:
+    """Nobody waits for a child that failed before it was let begin."""
+
+    def prepare() -> Callable[[], str]:
+        raise Mistake("too few open files")
+
+    with held("mesh", prepare) as child:
+        child.begin()
+        with pytest.raises(Mistake, match="too few open files"):
+            child.result()
