@@ -36,6 +36,13 @@ def facts(node: Node, planned: NodePlan) -> dict[str, Any]:
     }
 
 
+def platform(planned: NodePlan) -> str:
+    """What NAPALM calls the software that routes on a node."""
+    if planned.asn is None:
+        return "linux"
+    return "gobgp" if planned.announces_services else "frr"
+
+
 def groups(node: Node) -> list[str]:
     """The groups of a node: its role, and its pod where there are pods."""
     return [node.role.value, *([f"pod{node.pod}"] if node.pod else [])]
@@ -64,7 +71,7 @@ def nornir(fabric: Fabric, plan: Plan, lab: Lab) -> dict[str, str]:
     hosts = {
         node.name: {
             "hostname": lab.long_name(node.name),
-            "platform": "frr" if plan.nodes[node.name].asn is not None else "linux",
+            "platform": platform(plan.nodes[node.name]),
             "groups": groups(node),
             "data": facts(node, plan.nodes[node.name]),
         }
@@ -92,7 +99,8 @@ def prometheus(fabric: Fabric, plan: Plan, lab: Lab) -> str:
     for node in fabric.nodes:
         asn = plan.nodes[node.name].asn
         labels = {"fabric": fabric.name, "node": node.name, "role": node.role.value, "pod": str(node.pod)}
-        jobs = [("node", NODE_EXPORTER), *([("frr", FRR_EXPORTER)] if asn is not None else [])]
+        frr = platform(plan.nodes[node.name]) == "frr"
+        jobs = [("node", NODE_EXPORTER), *([("frr", FRR_EXPORTER)] if frr else [])]
         for job, port in jobs:
             known = {"job": job, **labels, **({"asn": str(asn)} if asn is not None else {})}
             targets.append({"targets": [f"{lab.long_name(node.name)}:{port}"], "labels": known})

@@ -202,7 +202,8 @@ class Door:
     def _start(self, daemon: Daemon) -> None:
         """Start a daemon as a child of the node's first process, and wait until it is ready."""
         log = f"{LOGS}/{daemon.name}.log"
-        line = f"mkdir -p {LOGS}; {shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
+        stale = f"rm -f {shlex.quote(daemon.ready)}; " if daemon.ready else ""  # a killed one leaves its socket behind
+        line = f"mkdir -p {LOGS}; {stale}{shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
         self.run(["sh", "-c", line])
         if daemon.ready:
             silence = f"nobody listens at {daemon.ready}"
