@@ -7,8 +7,8 @@ import os
 import shlex
 import signal
 import socket as sockets
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -133,6 +133,21 @@ class Door:
             os.rename(f".{name}.new", name, src_dir_fd=at, dst_dir_fd=at)
         finally:
             os.close(at)
+
+    @contextmanager
+    def reachable(self, path: str) -> Iterator[str]:
+        """For the length of a block, a path by which this process calls a unix socket of the node, whatever calls it.
+
+        Raises Fault where there is no such socket.
+        """
+        try:
+            where = self._open(path, os.O_PATH)
+        except OSError as error:
+            raise Fault(f"{self.node}: nobody listens at {path}: {error.strerror}") from error
+        try:
+            yield f"/proc/self/fd/{where}"
+        finally:
+            os.close(where)
 
     def socket(self, family: int, type: int, proto: int = 0) -> sockets.socket:
         """A socket made inside the node's network; it stays there, whoever uses it."""
