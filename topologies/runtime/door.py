@@ -10,6 +10,7 @@ import socket as sockets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -23,6 +24,9 @@ from topologies.runtime.model import LabRecord, NodeRecord, Process
 from topologies.runtime.netlink import Netlink
 from topologies.runtime.syscalls import NEWNET, NEWUSER, inside_netns, open_in_root, setns
 from topologies.waiting import until
+
+if TYPE_CHECKING:
+    import subprocess
 
 RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
 LOGS = "/var/log/closlab"  # what daemons print; the start scripts of containers write there too
@@ -106,6 +110,10 @@ class Door:
     def gather(self, argv: Sequence[str]) -> Finished:
         """Run a program inside the node with this process's input, however long it takes; its output is gathered."""
         return process.gather(self._enter(argv), env=self._environment(None))
+
+    def begin(self, argv: Sequence[str]) -> "subprocess.Popen[str]":
+        """Start a program inside the node that we talk to by its input and output; it must end when its input does."""
+        return process.begin(self._enter(argv), env=self._environment(None))
 
     def vty(self, daemon: str, command: str, *, timeout: float = 10) -> str:
         """Ask a daemon by its vty socket; lines of a configuration are sent one after another over one connection."""
