@@ -15,7 +15,7 @@ from msgspec import Struct
 from napalm_gobgp.client import Client, open_node
 
 from automation.checks import Check, wrong
-from automation.health import Health, State, Timing, checked, judged
+from automation.health import WANTED, Health, State, Timing, checked, judged
 from automation.lease import Lease, prefix_of
 from topologies import deploy
 from topologies.errors import Fault, Mistake
@@ -23,6 +23,7 @@ from topologies.plan import Plan
 from topologies.runtime.door import Door, enter, open_door
 from topologies.runtime.model import LabRecord
 
+GRACEFUL_SHUTDOWN = "65535:0"  # RFC 8326: FRR prefers every other path
 ANSWER = 2.0  # seconds in which gobgpd must answer
 SPARE = 10.0  # seconds that a round may take beyond its check before the service is withdrawn
 
@@ -60,9 +61,13 @@ def announce(record: LabRecord, wanted: Announcement, *, stop: Event, tell: Tell
     door = open_door(record, wanted.node)
     with Lease(door, wanted.address, timing.interval + timing.timeout + SPARE) as lease, _Speaker(record, wanted) as speaker:
         health = Health(due=time.monotonic())
-        while not stop.wait(max(0.0, health.due - time.monotonic())):
-            health = _round(door, wanted, health, speaker, tell)
-            lease.beat()
+        try:
+            while not stop.wait(max(0.0, health.due - time.monotonic())):
+                health = _round(door, wanted, health, speaker, tell)
+                lease.beat()
+        finally:
+            if health.announced and speaker.settle(State.DRAINING):
+                time.sleep(timing.interval)  # as long as one that is unwell is drained; who still sends, we cannot ask
 
 
 def allowed(wanted: Announcement, plan: Plan | None) -> None:
@@ -92,7 +97,7 @@ def _round(door: Door, wanted: Announcement, health: Health, speaker: "_Speaker"
     """One check, and what follows from it."""
     found = wrong(wanted.check, door, wanted.address, wanted.timing.timeout)
     after = judged(health, found, now=time.monotonic(), timing=wanted.timing)
-    speaker.settle(announced=after.announced)
+    speaker.settle(after.state)
     if after.state is not health.state:
         tell(Move(time.time(), after.state, found))
     return after
@@ -117,18 +122,27 @@ class _Speaker:
         """Disconnect. The lease withdraws."""
         self._open.close()
 
-    def settle(self, *, announced: bool) -> None:
-        """Have the address announced, or not. While gobgpd is away there is no route, and we try again next time."""
+    def settle(self, state: State) -> bool:
+        """Have the address announced as its state asks for; False while gobgpd is away, and with it every route."""
         try:
             client = self._client = self._client or self._connected()
-            own = [path for path in client.paths(self._prefix) if not path.neighbor]
-            if announced and not own:
-                client.advertise(self._prefix, communities=self._wanted.communities)
-            elif own and not announced:
+            now = [path.communities for path in client.paths(self._prefix) if not path.neighbor]
+            wanted = self._as(state)
+            if wanted is not None and now != [wanted]:
+                client.advertise(self._prefix, communities=wanted)
+            elif now and wanted is None:
                 client.withdraw(self._prefix)
         except Fault:
             self._client = None
             self._open.close()
+            return False
+        return True
+
+    def _as(self, state: State) -> tuple[str, ...] | None:
+        """The communities with which it is announced in a state, None where it is not."""
+        if state in WANTED:
+            return self._wanted.communities
+        return (*self._wanted.communities, GRACEFUL_SHUTDOWN) if state is State.DRAINING else None
 
     def _connected(self) -> Client:
         return self._open.enter_context(open_node(self._record, self._wanted.node, timeout=ANSWER))

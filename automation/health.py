@@ -1,7 +1,8 @@
 """When a service is announced: a table of moves over what its health checks say. Pure; the time is an argument.
 
 One check says little. A service is announced after `rise` checks in a row that it passed, and withdrawn after `fall`
-that it failed; in between it stays as it was.
+that it failed; in between it stays as it was. Before it is withdrawn it is drained for the time of one check: announced
+as what nobody should use who has another way (RFC 8326), so that no router is left without one while others still send.
 """
 
 from enum import StrEnum
@@ -13,12 +14,13 @@ from topologies.errors import Mistake
 
 
 class State(StrEnum):
-    """How an announcement stands. A service is reached while it is ANNOUNCED or FALLING."""
+    """How an announcement stands. A service is wanted while it is ANNOUNCED or FALLING."""
 
     WITHDRAWN = "withdrawn"
     RISING = "rising"
     ANNOUNCED = "announced"
     FALLING = "falling"
+    DRAINING = "draining"
 
 
 class Event(StrEnum):
@@ -39,12 +41,15 @@ MOVES: dict[tuple[State, Event], State] = {
     (State.RISING, Event.RISEN): State.ANNOUNCED,
     (State.ANNOUNCED, Event.PASSED): State.ANNOUNCED,
     (State.ANNOUNCED, Event.FAILED): State.FALLING,
-    (State.ANNOUNCED, Event.FALLEN): State.WITHDRAWN,
+    (State.ANNOUNCED, Event.FALLEN): State.DRAINING,
     (State.FALLING, Event.PASSED): State.ANNOUNCED,
     (State.FALLING, Event.FAILED): State.FALLING,
-    (State.FALLING, Event.FALLEN): State.WITHDRAWN,
+    (State.FALLING, Event.FALLEN): State.DRAINING,
+    (State.DRAINING, Event.FAILED): State.WITHDRAWN,
+    (State.DRAINING, Event.PASSED): State.RISING,
+    (State.DRAINING, Event.RISEN): State.ANNOUNCED,
 }
-REACHED = (State.ANNOUNCED, State.FALLING)
+WANTED = (State.ANNOUNCED, State.FALLING)
 
 
 class Timing(Struct, frozen=True):
@@ -67,8 +72,8 @@ class Health(Struct, frozen=True):
 
     @property
     def announced(self) -> bool:
-        """Whether the service's route must be there."""
-        return self.state in REACHED
+        """Whether traffic is wanted."""
+        return self.state in WANTED
 
 
 def checked(timing: Timing) -> Timing:
@@ -94,7 +99,7 @@ def judged(health: Health, wrong: str, *, now: float, timing: Timing) -> Health:
     return replace(
         health,
         state=state,
-        streak=0 if (state in REACHED) != health.announced else streak,
+        streak=0 if (state in WANTED) != health.announced else streak,
         due=max(health.due + timing.interval, now),
         since=now if moved else health.since,
         why=wrong,

@@ -18,7 +18,7 @@ from topologies.waiting import until
 
 TOOLS = Path(__file__).parents[1] / ".cache" / "tools"
 PROGRAMS = {"v3": "gobgpd", "v4": str(TOOLS / "gobgpd")}
-NETWORK = "ip link set lo up; ip address add 10.9.0.1/32 dev lo; ip address add 10.9.0.2/32 dev lo"
+NETWORK = "hostname speaker; ip link set lo up; ip address add 10.9.0.1/32 dev lo; ip address add 10.9.0.2/32 dev lo"
 FAMILIES = [{"config": {"afi-safi-name": name}} for name in ("ipv4-unicast", "ipv6-unicast")]
 
 
@@ -59,7 +59,7 @@ def speakers(version: str, folder: Path) -> Iterator[Speakers]:
         for name, which in (("peer", "v3"), ("speaker", version))
     ]
     script = "\n".join([NETWORK, *lines, "read -r _", "kill $peer $speaker", "wait"])
-    words = ["unshare", "--net", "--kill-child", "sh", "-c", script]
+    words = ["unshare", "--net", "--uts", "--kill-child", "sh", "-c", script]
     with subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, text=True) as running:
         both = Speakers(f"{folder}/speaker.sock", f"{folder}/peer.sock")
         try:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.health import MOVES, REACHED, Event, Health, State, Timing, checked, judged
+from automation.health import MOVES, WANTED, Event, Health, State, Timing, checked, judged
 from topologies.errors import Mistake
 
 TIMING = Timing(interval=2.0, timeout=1.0, rise=2, fall=3)
@@ -25,8 +25,8 @@ def after(wrongs: str, timing: Timing = TIMING) -> list[State]:
 
 def test_the_table_has_every_move_that_can_come() -> None:
     """Enough in a row cannot be said where the state says the same already; all else is in the table."""
-    never = {(state, Event.RISEN) for state in REACHED}
-    never |= {(state, Event.FALLEN) for state in State if state not in REACHED}
+    never = {(state, Event.RISEN) for state in WANTED}
+    never |= {(state, Event.FALLEN) for state in State if state not in WANTED}
 
     assert set(MOVES) == set(product(State, Event)) - never
     assert set(MOVES.values()) == set(State)
@@ -38,16 +38,16 @@ def test_a_service_is_announced_after_enough_passed_checks_in_a_row() -> None:
 
 
 def test_a_service_is_withdrawn_after_enough_failed_checks_in_a_row() -> None:
-    """Until then it stays reachable, and one passed check forgives all."""
-    states = after("++--+---")
+    """Until then it stays, one passed check forgives all, and it is drained before it goes."""
+    states = after("++--+----")
 
     assert states[1:5] == [State.ANNOUNCED, State.FALLING, State.FALLING, State.ANNOUNCED]
-    assert states[5:] == [State.FALLING, State.FALLING, State.WITHDRAWN]
+    assert states[5:] == [State.FALLING, State.FALLING, State.DRAINING, State.WITHDRAWN]
 
 
 def test_one_check_is_enough_where_one_is_asked_for() -> None:
     """With a rise and a fall of one there is nothing in between."""
-    assert after("+-", Timing(rise=1, fall=1)) == [State.ANNOUNCED, State.WITHDRAWN]
+    assert after("+-", Timing(rise=1, fall=1)) == [State.ANNOUNCED, State.DRAINING]
 
 
 @given(st.text("+-", max_size=60), st.integers(1, 5), st.integers(1, 5))
@@ -62,7 +62,7 @@ def test_it_turns_exactly_when_that_many_in_a_row_say_so(wrongs: str, rise: int,
             announced = True
         if last[0] == "-" * len(last[0]) and len(last[0]) >= fall:
             announced = False
-        assert (state in REACHED) == announced
+        assert (state in WANTED) == announced
 
 
 def test_checks_keep_their_pace_and_late_ones_are_not_made_up_for() -> None:

@@ -65,7 +65,7 @@ class GoBGPDriver(NetworkDriver):
 
     def get_bgp_neighbors(self) -> dict[str, models.BGPStateNeighborsPerVRFDict]:
         """Sessions of the default VRF with their prefix counts; uptime by this machine's clock."""
-        return getters.neighbors(self._ask(Client.speaker), self._ask(Client.neighbors), time.time())
+        return getters.neighbors(self._ask(Client.speaker), self._ask(Client.neighbors), self._now())
 
     def get_bgp_neighbors_detail(self, neighbor_address: str = "") -> getters.Details:  # type: ignore[override]  # NAPALM's annotation lacks a level
         """Sessions by ASN; -1 for what GoBGP does not count."""
@@ -85,7 +85,11 @@ class GoBGPDriver(NetworkDriver):
         if protocol.lower() not in ("", getters.BGP):
             return {}
         having = self._ask(lambda client: client.paths(self._prefix(destination), longer=longer))
-        return getters.routes(self._ask(Client.speaker), having, time.time())
+        return getters.routes(self._ask(Client.speaker), having, self._now())
+
+    def _now(self) -> float:
+        """The time, in seconds since the epoch."""
+        return time.time()
 
     def _prefix(self, destination: str) -> str:
         """The prefix to ask for: GoBGP's table is asked for exact ones."""
