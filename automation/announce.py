@@ -13,6 +13,7 @@ from threading import Event
 
 from msgspec import Struct
 from napalm_gobgp.client import Client, open_node
+from napalm_gobgp.reading import community
 
 from automation.checks import Check, wrong
 from automation.health import WANTED, Health, State, Timing, checked, judged
@@ -63,15 +64,15 @@ def announce(record: LabRecord, wanted: Announcement, *, stop: Event, tell: Tell
         health = Health(due=time.monotonic())
         try:
             while not stop.wait(max(0.0, health.due - time.monotonic())):
-                health = _round(door, wanted, health, speaker, tell)
                 lease.beat()
+                health = _round(door, wanted, health, speaker, tell)
         finally:
-            if health.announced and speaker.settle(State.DRAINING):
+            if health.announced and lease.held and speaker.settle(State.DRAINING):
                 time.sleep(timing.interval)  # as long as one that is unwell is drained; who still sends, we cannot ask
 
 
 def allowed(wanted: Announcement, plan: Plan | None) -> None:
-    """Raise Mistake for what is no single address of the fabric's pools, or no host that announces any.
+    """Raise Mistake for no single address of the fabric's pools, no community, or no host that announces any.
 
     Without a plan nobody knows of pools, and the routers decide.
     """
@@ -79,6 +80,8 @@ def allowed(wanted: Announcement, plan: Plan | None) -> None:
         address = ip_address(wanted.address)
     except ValueError:
         raise Mistake(f"{wanted.address!r} is no address; a service has a single one, without a length") from None
+    for each in wanted.communities:
+        community(each)
     if plan is None:
         return
     if wanted.node not in plan.nodes:

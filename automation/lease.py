@@ -42,6 +42,11 @@ class Lease:
         self._held = held
         return self
 
+    @property
+    def held(self) -> bool:
+        """Whether the program in the node still holds the address."""
+        return self._held is not None and self._held.poll() is None
+
     def beat(self) -> None:
         """Say that we live. Raises Fault where the program in the node is gone, and with it our promise."""
         try:
@@ -57,9 +62,10 @@ class Lease:
         held, self._held = self._held, None
         if held is None:
             return
+        early = held.poll() is not None
         try:
             held.communicate(timeout=ENDING)  # closes its input, by which it ends
-            if held.returncode:  # it was ended before it could: another one does its work
+            if early or held.returncode:  # what was done since, or is undone still, another one takes back
                 self._door.run(self._words(), input="", timeout=ENDING)
         except subprocess.TimeoutExpired as late:
             said = f"{self._door.node}: {self._address} is still not withdrawn after {ENDING:g} s; see {LOG} there"

@@ -80,12 +80,12 @@ def leaves_with_hosts(fabric: Fabric) -> list[Node]:
 def complaints(fabric: Fabric) -> Iterator[Complaint]:
     """What is wrong with the fabric's pools: too small, or sharing addresses."""
     pools = fabric.underlay.pools
-    services = int(fabric.underlay.services)
-    needs = {"loopbacks": _loopbacks_needed(fabric), "links": _links_needed(fabric), "services": services}
+    needs = {"loopbacks": _loopbacks_needed(fabric), "links": _links_needed(fabric)}
     hosts = room_for(leaves_with_hosts(fabric))
     used: list[tuple[str, Network]] = []
     for family, wanted, length in (("4", fabric.underlay.ipv4, BLOCK4), ("6", fabric.underlay.ipv6, BLOCK6)):
         needs["hosts"] = hosts << (32 - length if family == "4" else 128 - length)
+        needs["services"] = int(fabric.underlay.services)
         for kind, need in needs.items():
             name = f"{kind}{family}"
             pool: Network = getattr(pools, name)

@@ -67,7 +67,8 @@ def policy(permitted: Filter) -> str:
 def prefix_set(permitted: Filter) -> dict[str, Any]:
     """The prefixes that a filter lets through."""
     prefixes = [
-        {"ip-prefix": each.prefix, "masklength-range": f"{each.shortest}..{each.longest}"} for each in permitted.permits
+        {"ip-prefix": each.prefix, **({"masklength-range": f"{each.shortest}..{each.longest}"} if each.shortest else {})}
+        for each in permitted.permits
     ]
     return {"prefix-set-name": policy(permitted), "prefix-list": prefixes}
 

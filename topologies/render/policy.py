@@ -217,7 +217,12 @@ def exactly(prefixes: Iterable[str], family: str) -> tuple[Permit, ...]:
 def singles(pools: Iterable[str], family: str) -> tuple[Permit, ...]:
     """Single addresses of these pools."""
     networks = [ip_network(pool) for pool in of_family(pools, family)]
-    return tuple(Permit(str(pool), shortest=pool.max_prefixlen, longest=pool.max_prefixlen) for pool in networks)
+    return tuple(
+        Permit(str(pool), shortest=pool.max_prefixlen, longest=pool.max_prefixlen)
+        if pool.num_addresses > 1
+        else Permit(str(pool))  # FRR takes no range that the prefix has not
+        for pool in networks
+    )
 
 
 def fabric_permits(fabric: Fabric, family: str) -> tuple[Permit, ...]:
