@@ -53,14 +53,17 @@ Tell = Callable[[Move], None]
 def announce(record: LabRecord, wanted: Announcement, *, stop: Event, tell: Tell) -> None:
     """Look after a service until `stop` is set; each move is told. The service is withdrawn at the end.
 
-    Call it first while the process has one thread, in a lab without root. Raises Mistake where the host may not announce
-    that, Fault where it or our hold of it is gone.
+    In a lab without root, call it first while the process has one thread. Raises Mistake where the host may not
+    announce that, Fault where the host or our hold of the address is gone.
     """
     allowed(wanted, deploy.plan_of(record))
     timing = checked(wanted.timing)
     enter(record)
     door = open_door(record, wanted.node)
-    with Lease(door, wanted.address, timing.interval + timing.timeout + SPARE) as lease, _Speaker(record, wanted) as speaker:
+    with (
+        Lease(door, wanted.address, timing.interval + timing.timeout + SPARE) as lease,
+        _Speaker(record, wanted) as speaker,
+    ):
         health = Health(due=time.monotonic())
         try:
             while not stop.wait(max(0.0, health.due - time.monotonic())):

@@ -1,7 +1,8 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
-it is marked `programs(NAME, ...)`, GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this folder where it is marked `stranger`.
+it is marked `programs(NAME, ...)`, GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this
+folder where it is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 """
 
@@ -48,7 +49,9 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield need, lack
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
     for mark in item.iter_markers("gobgp"):
-        yield from ((ring if ring in NEEDS else "netns", lack) for lack in lacks_of_gobgp(mark.args[0], daemon=ring in NEEDS))
+        yield from (
+            (ring if ring in NEEDS else "netns", lack) for lack in lacks_of_gobgp(mark.args[0], daemon=ring in NEEDS)
+        )
 
 
 @cache

@@ -1,6 +1,6 @@
 """Two GoBGP speakers in a network of their own, reached by their unix sockets. Of one, `version` is what is tested.
 
-    speaker 10.9.0.1 AS 65001  ----  peer 10.9.0.2 AS 65002, always Debian's, which announces what it is told
+speaker 10.9.0.1 AS 65001  ----  peer 10.9.0.2 AS 65002, always Debian's, which announces what it is told
 """
 
 import json
@@ -53,14 +53,15 @@ def speakers(version: str, folder: Path) -> Iterator[Speakers]:
     """Both, until the end of the block, with their session Established."""
     (folder / "speaker.json").write_text(configuration("10.9.0.1", 65001, "10.9.0.2", 65002, calls=True))
     (folder / "peer.json").write_text(configuration("10.9.0.2", 65002, "10.9.0.1", 65001, calls=False))
-    started = "{program} -t json -f {name}.json --api-hosts unix://{folder}/{name}.sock --pprof-disable >{name}.log 2>&1 & {name}=$!"
+    words = "{program} -t json -f {name}.json --api-hosts unix://{folder}/{name}.sock --pprof-disable"
+    started = f"{words} >{{name}}.log 2>&1 & {{name}}=$!"
     lines = [
         started.format(program=program(which), name=name, folder=folder)
         for name, which in (("peer", "v3"), ("speaker", version))
     ]
     script = "\n".join([NETWORK, *lines, "read -r _", "kill $peer $speaker", "wait"])
-    words = ["unshare", "--net", "--uts", "--kill-child", "sh", "-c", script]
-    with subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, text=True) as running:
+    network = ["unshare", "--net", "--uts", "--kill-child", "sh", "-c", script]
+    with subprocess.Popen(network, cwd=folder, stdin=subprocess.PIPE, text=True) as running:
         both = Speakers(f"{folder}/speaker.sock", f"{folder}/peer.sock")
         try:
             until(f"two speakers in {folder}", lambda: lack(both), within=30)

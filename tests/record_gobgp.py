@@ -1,7 +1,7 @@
 """Make the recordings again that the unit tests of napalm_gobgp replay: `python -m tests.record_gobgp`.
 
-Runs two speakers, asks the one under test what NAPALM's getter suite asks, and keeps each answer as it came and what the
-driver made of it. What changed is for `git diff` and a reader to judge. Needs root and both versions of gobgpd.
+Runs two speakers, asks the one under test what NAPALM's getter suite asks, and keeps each answer as it came and what
+the driver made of it. What changed is for `git diff` and a reader to judge. Needs root and both versions of gobgpd.
 """
 
 import json
@@ -62,14 +62,14 @@ def record(version: str, both: Speakers) -> None:
 
 def main() -> int:
     """Both versions, one after the other."""
-    for version in CASES:
+    for version, case in CASES.items():
         with tempfile.TemporaryDirectory() as folder, speakers(version, Path(folder)) as both:
             with open_socket(both.peer) as peer, open_socket(both.speaker) as speaker:
                 peer.advertise(ROUTE, next_hop="10.9.0.2", communities=["65002:1", "65535:0"], med=10)
                 peer.advertise(BELOW, next_hop="10.9.0.2")
                 until("announced", lambda: "" if len(speaker.paths(ROUTE, longer=True)) == 2 else "not yet", within=10)
             record(version, both)
-        print(f"recorded {CASES[version]}")
+        print(f"recorded {case}")
     return 0
 
 

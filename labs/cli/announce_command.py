@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 Seconds = Annotated[float, typer.Option(metavar="SECONDS", help="Between two checks.")]
 Port = Annotated[str, typer.Option("--tcp", metavar="PORT", help="It is well while this port takes connections.")]
-Url = Annotated[str, typer.Option("--http", metavar="PORT/PATH", help="It is well while this is answered, as 80/health.")]
+Url = Annotated[
+    str, typer.Option("--http", metavar="PORT/PATH", help="It is well while this is answered, as 80/health.")
+]
 
 
 def announce(
@@ -67,5 +69,7 @@ def check_of(tcp: str, http: str, command: list[str]) -> "Check":
         return Command(tuple(command))
     number, _, path = (tcp or http).partition("/")
     if not number.isdecimal() or not 0 < int(number) < 1 << 16 or (tcp and path):
-        raise Mistake(f"{tcp or http!r}: it must begin with a port from 1 to 65535" if http else f"--tcp {tcp!r}: no port")
+        raise Mistake(
+            f"{tcp or http!r}: it must begin with a port from 1 to 65535" if http else f"--tcp {tcp!r}: no port"
+        )
     return Tcp(int(number)) if tcp else Http(int(number), f"/{path}")

@@ -1,10 +1,10 @@
-r"""Service addresses in a running fabric: announced from hosts, withdrawn with the services' health, on two spines' kernels.
+r"""Service addresses in a running fabric: announced from hosts, withdrawn with the services' health.
 
-    spine1   spine2
-      |  \ /  / |      every leaf to every spine
-    leaf1 leaf2 leaf3
-      |     |     |
-    host1 host2 host3   host1 and host2 announce 10.32.0.1, host3 is their client
+spine1   spine2
+  |  \ /  / |      every leaf to every spine
+leaf1 leaf2 leaf3
+  |     |     |
+host1 host2 host3   host1 and host2 announce 10.32.0.1, host3 is their client
 """
 
 import os
@@ -223,7 +223,8 @@ def test_one_of_two_withdraws_and_traffic_keeps_going(lab: LabRecord) -> None:
         wait_for_width(lab, ANYCAST, 2)
         calls.more(100)
         assert width(lab, "leaf3", ANYCAST) == 2
-    assert len(calls.failed) <= 4 and all(isinstance(each, ConnectionResetError) for each in calls.failed)  # 2 spines, twice
+    assert len(calls.failed) <= 4  # at each of two spines, as a way goes and as it comes
+    assert all(isinstance(each, ConnectionResetError) for each in calls.failed)
     assert [move.state for move in moves[first]][:5] == [
         State.RISING,
         State.ANNOUNCED,
@@ -265,8 +266,8 @@ def test_check_names_service_routes_that_come_from_no_host(lab: LabRecord, plan:
         spine.vty("bgpd", f"configure\nrouter bgp {asn}\naddress-family ipv4 unicast\nno network {OTHER}/32")
         host.run([*target, "del", f"{ANYCAST}/32"])
 
-    told = "route 10.32.0.2/32: service-origin: expected from a host, found over eth1 from spine1, which has it from no host"
-    assert f"leaf2: {told}" in found
+    told = "expected from a host, found over eth1 from spine1, which has it from no host"
+    assert f"leaf2: route 10.32.0.2/32: service-origin: {told}" in found
     missing = "address 10.32.0.1/32: address-missing: expected on lo, for leaf1 routes it there, found none"
     assert f"{HOSTS[0]}: {missing}" in found
 
@@ -405,7 +406,10 @@ def test_checks_tell_what_is_wrong(lab: LabRecord) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((HOSTS[0], "10.99.0.1", "--tcp", "80"), "10.99.0.1 is in none of the pools of service addresses, 10.32.0.0/16"),
+        (
+            (HOSTS[0], "10.99.0.1", "--tcp", "80"),
+            "10.99.0.1 is in none of the pools of service addresses, 10.32.0.0/16",
+        ),
         ((HOSTS[0], "10.32.0.1/32", "--tcp", "80"), "is no address; a service has a single one, without a length"),
         (("leaf1", ANYCAST, "--tcp", "80"), f"leaf1 announces no service addresses; there are {HOSTS[0]}"),
         (("leaf9", ANYCAST, "--tcp", "80"), "no node 'leaf9'; there are spine1"),
@@ -417,9 +421,7 @@ def test_checks_tell_what_is_wrong(lab: LabRecord) -> None:
         ((HOSTS[0], ANYCAST, "--tcp", "80", "--community", "1"), "'1' is no community"),
     ],
 )
-def test_what_makes_no_sense_is_refused(
-    closlab: Closlab, lab: LabRecord, words: tuple[str, ...], message: str
-) -> None:
+def test_what_makes_no_sense_is_refused(closlab: Closlab, lab: LabRecord, words: tuple[str, ...], message: str) -> None:
     """Before anything is announced, with exit code 2 and what would be right."""
     done = closlab("announce", *words)
 

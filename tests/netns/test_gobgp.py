@@ -1,6 +1,6 @@
 r"""The client and the NAPALM driver of GoBGP against real speakers of both versions of the API.
 
-    speaker, v3 or v4  ----  peer, Debian's
+speaker, v3 or v4  ----  peer, Debian's
 """
 
 import threading
@@ -22,7 +22,10 @@ pytestmark = [pytest.mark.programs("gobgpd"), pytest.mark.root_only("makes a net
 V4, V6 = "10.32.0.1/32", "fdc1:5:1ab:2::1/128"
 
 
-@pytest.fixture(scope="module", params=[pytest.param("v3", marks=pytest.mark.gobgp("v3")), pytest.param("v4", marks=pytest.mark.gobgp("v4"))])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("v3", marks=pytest.mark.gobgp("v3")), pytest.param("v4", marks=pytest.mark.gobgp("v4"))],
+)
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Speakers]]:
     """Two speakers, and the version of the first one's API."""
     with speakers(request.param, tmp_path_factory.mktemp("gobgp")) as running:
@@ -59,9 +62,17 @@ def test_a_session_is_read_to_its_details(client: Client) -> None:
     (session,) = client.neighbors()
 
     assert (session.address, session.local_asn, session.peer_asn) == ("10.9.0.2", 65001, 65002)
-    assert (session.up, session.enabled, session.peer_id, session.description) == (True, True, "10.0.0.2", "to 10.9.0.2")
+    assert (session.up, session.enabled, session.peer_id, session.description) == (
+        True,
+        True,
+        "10.0.0.2",
+        "to 10.9.0.2",
+    )
     assert (session.hold, session.keepalive, session.four_byte_asn) == (9, 3, True)
-    assert [(each.name, each.limit, each.warned_at) for each in session.families] == [("ipv4", 100, 80), ("ipv6", 100, 80)]
+    assert [(each.name, each.limit, each.warned_at) for each in session.families] == [
+        ("ipv4", 100, 80),
+        ("ipv6", 100, 80),
+    ]
     assert session.up_since > 0
     assert session.received.total >= 2
 
@@ -100,7 +111,7 @@ def test_withdrawing_twice_is_fine(client: Client) -> None:
 
 
 def test_a_watch_tells_what_is_there_and_what_changes(client: Client, peer: Client, both: tuple[str, Speakers]) -> None:
-    """First the session and the path that there are, then one that comes and goes; it ends when the client is closed."""
+    """First the session and the path that there are, then one that comes and goes; it ends when it is closed."""
     peer.advertise(V4, next_hop="10.9.0.2")
     until("announced", lambda: "" if client.paths(V4) else "no path", within=10)
     told: list[Event] = []

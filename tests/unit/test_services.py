@@ -64,7 +64,10 @@ def test_only_the_families_in_use_are_announced() -> None:
 @pytest.mark.parametrize(
     ("underlay", "message"),
     [
-        ("{services: true, hosts: bgp}", r"x\.yml:6:\d+: \$\.underlay\.services: .* they need `hosts: static`; it is 'bgp'"),
+        (
+            "{services: true, hosts: bgp}",
+            r"x\.yml:6:\d+: \$\.underlay\.services: .* they need `hosts: static`; it is 'bgp'",
+        ),
         ("{services: 1}", r"\$\.underlay\.services"),
         ("{services: true, pools: {services4: 10.0.0.0/16}}", r"services4: 10\.0\.0\.0/16 overlaps loopbacks4"),
         ("{services: true, pools: {services6: 'fdc1:5:1ab:8000::/64'}}", "services6: .* overlaps hosts6"),
@@ -136,7 +139,9 @@ def route(prefix: str, *indexes: int, protocol: int = BGP) -> KernelRoute:
 def link(index: int, name: str) -> KernelLink:
     """An interface that is up."""
     quiet = Counters()
-    return KernelLink(index, name, mac="", mtu=9500, up=True, carrier=True, peer=0, master=0, kind="veth", counters=quiet)
+    return KernelLink(
+        index, name, mac="", mtu=9500, up=True, carrier=True, peer=0, master=0, kind="veth", counters=quiet
+    )
 
 
 def node(name: str, *routes: KernelRoute, addresses: tuple[tuple[str, str], ...] = ()) -> NodeFacts:
@@ -171,7 +176,10 @@ def test_a_service_without_its_address_is_named() -> None:
     """What is sent there goes nowhere."""
     (difference,) = told(node("leaf1", route(SIXTH, 3)), node("leaf1-host1", addresses=(("lo", SERVICE),)))
 
-    assert difference == f"leaf1-host1: address {SIXTH}: address-missing: expected on lo, for leaf1 routes it there, found none"
+    assert (
+        difference
+        == f"leaf1-host1: address {SIXTH}: address-missing: expected on lo, for leaf1 routes it there, found none"
+    )
 
 
 @pytest.mark.parametrize(

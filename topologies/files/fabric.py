@@ -54,7 +54,9 @@ class UnderlayPart(Struct, forbid_unknown_fields=True, frozen=True):
     bfd: bool = False
     ecmp: Ecmp = 64
     hosts: Attachment = Attachment.STATIC
-    services: Annotated[bool, Meta(description="Hosts run GoBGP, by which programs announce service addresses.")] = False
+    services: Annotated[bool, Meta(description="Hosts run GoBGP, by which programs announce service addresses.")] = (
+        False
+    )
     asn_base: Asn = ASN_FIRST
     pools: PoolsPart = PoolsPart()
 
@@ -118,8 +120,8 @@ def parse_fabric(text: str, place: str) -> Fabric:
         raise Mistake(f"{document.at('underlay')}: $.underlay: ipv4 and ipv6 are both off; one of them must be on")
     if wanted.underlay.services and wanted.underlay.hosts is not Attachment.STATIC:
         raise Mistake(
-            f"{document.at('underlay', 'services')}: $.underlay.services: hosts that announce service addresses take no "
-            f"routes, so they need `hosts: static`; it is {wanted.underlay.hosts.value!r}"
+            f"{document.at('underlay', 'services')}: $.underlay.services: hosts that announce service addresses take "
+            f"no routes, so they need `hosts: static`; it is {wanted.underlay.hosts.value!r}"
         )
     if not isinstance(wanted, Rail):
         _check_groups(document, wanted)

@@ -57,7 +57,7 @@ class _Draft(Struct, frozen=True, dict=True):
 
     @cached_property
     def announcers(self) -> Mapping[str, int]:
-        """The ASN of every host that announces service addresses: it takes no routes, and so is not among the others."""
+        """The ASN of every host that announces service addresses; it takes no routes, so it is none of the others."""
         base = self.fabric.underlay.asn_base
         return {node.name: asn_of(node, base) for node in self.fabric.nodes if announces_services(self.fabric, node)}
 

@@ -28,7 +28,9 @@ class GoBgp:
     def daemons(self, router: Router) -> tuple[Daemon, ...]:
         """One daemon on one processor, without the web server in which it else shows how it works."""
         words = ("-t", "yaml", "-f", str(CONFIG), "--api-hosts", f"unix://{self.vty('gobgpd')}")
-        return (Daemon("gobgpd", (str(PROGRAM), *words, "--pprof-disable", "-p", "--cpus=1"), ready=self.vty("gobgpd")),)
+        return (
+            Daemon("gobgpd", (str(PROGRAM), *words, "--pprof-disable", "-p", "--cpus=1"), ready=self.vty("gobgpd")),
+        )
 
     def vty(self, daemon: str) -> str:
         """Path of the API's socket in the node."""
@@ -36,7 +38,7 @@ class GoBgp:
 
 
 def configuration(router: Router) -> dict[str, Any]:
-    """All that gobgpd reads. Its policies are for the whole daemon: peers have none of their own, outside a route server.
+    """All that gobgpd reads. Its policies are for the whole daemon, for only a route server has some for each peer.
 
     What programs announce passes the import policy too.
     """
@@ -67,7 +69,10 @@ def policy(permitted: Filter) -> str:
 def prefix_set(permitted: Filter) -> dict[str, Any]:
     """The prefixes that a filter lets through."""
     prefixes = [
-        {"ip-prefix": each.prefix, **({"masklength-range": f"{each.shortest}..{each.longest}"} if each.shortest else {})}
+        {
+            "ip-prefix": each.prefix,
+            **({"masklength-range": f"{each.shortest}..{each.longest}"} if each.shortest else {}),
+        }
         for each in permitted.permits
     ]
     return {"prefix-set-name": policy(permitted), "prefix-list": prefixes}

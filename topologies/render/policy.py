@@ -131,7 +131,7 @@ def first_address(prefixes: Iterable[str], family: str) -> str:
 
 
 def peer_of(node: NodePlan, session: PlannedSession, *, with_services: bool) -> Peer:
-    """A planned session as the neighbour that the configuration names; `with_services`, to a host that announces them."""
+    """A planned session as the neighbour that the configuration names; `with_services`, a host that announces them."""
     group = service_group(node, session) if with_services or node.announces_services else group_of(node, session)
     return Peer(
         neighbor=session.neighbor,

@@ -1,8 +1,8 @@
 module closlab.dev/tools/gobgp
 
-go 1.26.8
+go 1.26.0
 
-tool github.com/osrg/gobgp/v4/cmd/gobgpd
+require github.com/osrg/gobgp/v4 v4.8.0 // indirect
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
@@ -24,7 +24,6 @@ require (
 	github.com/kr/text v0.2.0 // indirect
 	github.com/matttproud/golang_protobuf_extensions v1.0.4 // indirect
 	github.com/orcaman/concurrent-map/v2 v2.0.1 // indirect
-	github.com/osrg/gobgp/v4 v4.8.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.3 // indirect
 	github.com/prometheus/client_golang v1.16.0 // indirect
 	github.com/prometheus/client_model v0.3.0 // indirect
@@ -52,3 +51,5 @@ require (
 	google.golang.org/protobuf v1.36.11 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
+
+tool github.com/osrg/gobgp/v4/cmd/gobgpd

@@ -139,7 +139,9 @@ def spoken(wire: Wire, place: str, timeout: float) -> Codec:
     for version in there:
         codec = CODECS[version](stubs.load(version))
         try:
-            with closing(wire.call(codec.stubs, "GetBgp", codec.stubs.message("GetBgpRequest"), timeout=timeout)) as answer:  # type: ignore[type-var]
+            with closing(
+                wire.call(codec.stubs, "GetBgp", codec.stubs.message("GetBgpRequest"), timeout=timeout)
+            ) as answer:  # type: ignore[type-var]
                 next(iter(answer))
         except Unimplemented:
             continue

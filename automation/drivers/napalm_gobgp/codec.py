@@ -105,7 +105,9 @@ class V4:
     def packed(self, prefix: str, attributes: Mapping[str, Any]) -> Any:
         """As `Codec.packed`."""
         address, length = halves(prefix)
-        nlri = self.stubs.message("NLRI", prefix=self.stubs.message("IPAddressPrefix", prefix=address, prefix_len=length))
+        nlri = self.stubs.message(
+            "NLRI", prefix=self.stubs.message("IPAddressPrefix", prefix=address, prefix_len=length)
+        )
         packed = [self.stubs.message("Attribute", **{name: each}) for name, each in attributes.items()]
         return self.stubs.message("Path", family=family(self.stubs, prefix), nlri=nlri, pattrs=packed)
 

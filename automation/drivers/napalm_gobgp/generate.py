@@ -26,7 +26,9 @@ def generate(version: str, source: Path) -> None:
     """
     files = {path.name: path.read_text() for path in sorted(source.glob("*.proto"))}
     if NEEDED not in files:
-        raise Mistake(f"{source}: there is no {NEEDED}; Debian's golang-github-osrg-gobgp-dev has version 3, GoBGP's own 4")
+        raise Mistake(
+            f"{source}: there is no {NEEDED}; Debian's golang-github-osrg-gobgp-dev has version 3, GoBGP's own 4"
+        )
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "__init__.py").touch()
     with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".") as work:

@@ -1,6 +1,6 @@
 """What a GoBGP speaker is and does, in NAPALM's shapes. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
 
@@ -31,7 +31,9 @@ def facts(speaker: Speaker, hostname: str) -> models.FactsDict:
     }
 
 
-def neighbors(speaker: Speaker, having: Iterable[Neighbor], now: float) -> dict[str, models.BGPStateNeighborsPerVRFDict]:
+def neighbors(
+    speaker: Speaker, having: Iterable[Neighbor], now: float
+) -> dict[str, models.BGPStateNeighborsPerVRFDict]:
     """As NAPALM's get_bgp_neighbors; `now` in seconds since the epoch, by the speaker's clock."""
     return {GLOBAL: {"router_id": speaker.router_id, "peers": {each.address: _peer(each, now) for each in having}}}
 
@@ -190,7 +192,7 @@ def _route(speaker: Speaker, path: Path, now: float) -> models.RouteDict:
     }
 
 
-def attributes(speaker: Speaker, path: Path) -> Mapping[str, Any]:
+def attributes(speaker: Speaker, path: Path) -> dict[str, Any]:
     """What BGP says about a path."""
     return {
         "local_as": speaker.asn,

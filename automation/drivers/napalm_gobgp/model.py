@@ -1,4 +1,4 @@
-"""What a GoBGP speaker is asked and tells, in no version's own words. Values only; times are seconds since the epoch."""
+"""What a GoBGP speaker is asked and tells, in no version's own words. Values; times in seconds since the epoch."""
 
 from enum import StrEnum
 from typing import TypeAlias

@@ -90,7 +90,9 @@ def path(codec: Codec, found: Any) -> Path | None:
     return Path(
         prefix=prefix,
         next_hop=having["next_hop"].next_hop if "next_hop" in having else reach,
-        as_path=tuple(n for segment in having["as_path"].segments for n in segment.numbers) if "as_path" in having else (),
+        as_path=tuple(n for segment in having["as_path"].segments for n in segment.numbers)
+        if "as_path" in having
+        else (),
         communities=tuple(map(_spelt, having["communities"].communities)) if "communities" in having else (),
         local_pref=having["local_pref"].local_pref if "local_pref" in having else None,
         med=having["multi_exit_disc"].med if "multi_exit_disc" in having else None,
@@ -109,7 +111,11 @@ def announcement(codec: Codec, wanted: Path) -> Any:
         attributes["next_hop"] = message("NextHopAttribute", next_hop=wanted.next_hop or nobody)
     else:
         nlri = codec.packed(wanted.prefix, {}).nlri
-        reach = {"family": family(codec.stubs, wanted.prefix), "next_hops": [wanted.next_hop or nobody], "nlris": [nlri]}
+        reach = {
+            "family": family(codec.stubs, wanted.prefix),
+            "next_hops": [wanted.next_hop or nobody],
+            "nlris": [nlri],
+        }
         attributes["mp_reach"] = message("MpReachNLRIAttribute", **reach)
     if wanted.as_path:
         segment = message("AsSegment", type=codec.number("AsSegment.Type", "AS_SEQUENCE"), numbers=wanted.as_path)

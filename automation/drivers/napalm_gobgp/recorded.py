@@ -1,7 +1,7 @@
 """Answers out of a folder instead of a speaker: what tests replay, and the writing of it.
 
-A folder has one file for each call, named after the method and the prefix that it asks for. It holds the messages of the
-answer as they came, in protobuf's own JSON; the file `api` has the version that they are of.
+A folder has one file for each call, named after the method and the prefix that it asks for. It holds the messages of
+the answer as they came, in protobuf's own JSON; the file `api` has the version that they are of.
 """
 
 import json

@@ -34,7 +34,7 @@ def made() -> tuple[str, ...]:
 
 @cache
 def load(version: str) -> Stubs:
-    """The modules of a version. Raises Mistake, with its cure, where they or the libraries that they need are missing."""
+    """The modules of a version. Raises Mistake, with its cure, where they or the libraries for them are missing."""
     if version not in made():
         cure = f"`{CURES[version]}` makes them, or `python -m napalm_gobgp.generate {version}=FOLDER` from .proto files"
         raise Mistake(f"the modules of GoBGP's API {version} are missing: {cure}")
@@ -46,7 +46,9 @@ def load(version: str) -> Stubs:
     try:
         modules = [import_module(f"{PACKAGE}.{version}.{name}") for name in files]
     except VersionError as error:
-        raise Mistake(f"the modules of GoBGP's API {version} are not for this protobuf: `make stubs` ({error})") from error
+        raise Mistake(
+            f"the modules of GoBGP's API {version} are not for this protobuf: `make stubs` ({error})"
+        ) from error
     names = {name: getattr(module, name) for module in modules for name in dir(module) if not name.startswith("_")}
     service = import_module(f"{PACKAGE}.{version}.gobgp_pb2").DESCRIPTOR.services_by_name[VERSIONS[version]]
     return Stubs(version, service, names)
