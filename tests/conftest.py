@@ -49,21 +49,22 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield need, lack
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
     for mark in item.iter_markers("gobgp"):
-        yield from (
-            (ring if ring in NEEDS else "netns", lack) for lack in lacks_of_gobgp(mark.args[0], daemon=ring in NEEDS)
-        )
+        yield from ((ring if ring in NEEDS else "netns", lack) for lack in lacks_of_gobgp(mark.args[0], ring))
 
 
 @cache
-def lacks_of_gobgp(version: str, *, daemon: bool) -> tuple[str, ...]:
-    """What is missing of a version of GoBGP: the modules of its API, and the daemon that speaks it."""
+def lacks_of_gobgp(version: str, ring: str) -> tuple[str, ...]:
+    """What a ring is missing of a version of GoBGP: the modules of its API, and the daemon that speaks it."""
     from napalm_gobgp import stubs
 
-    from tests.gobgp import program
+    from tests.gobgp import image_has, program
 
-    modules = "" if version in stubs.made() else f"no modules of GoBGP's API {version}: {stubs.CURES[version]}"
-    missing = f"no gobgpd of {version}: {stubs.CURES[version]}" if daemon and not program(version) else ""
-    return tuple(lack for lack in (modules, missing) if lack)
+    lacking = [] if version in stubs.made() else [f"no modules of GoBGP's API {version}: {stubs.CURES[version]}"]
+    if ring in NEEDS and not program(version):
+        lacking.append(f"no gobgpd of {version}: {stubs.CURES[version]}")
+    if ring == "containerlab" and not image_has(program(version)):
+        lacking.append("no gobgpd in the image of nodes: make image")
+    return tuple(lacking)
 
 
 @cache

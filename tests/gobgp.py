@@ -4,6 +4,7 @@ speaker 10.9.0.1 AS 65001  ----  peer 10.9.0.2 AS 65002, always Debian's, which 
 """
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from msgspec import Struct
 from napalm_gobgp.client import open_socket
 
 from topologies.errors import ClosError
+from topologies.runtime.image import frr_image_name
 from topologies.waiting import until
 
 TOOLS = Path(__file__).parents[1] / ".cache" / "tools"
@@ -32,6 +34,12 @@ class Speakers(Struct, frozen=True):
 def program(version: str) -> str:
     """The gobgpd that speaks a version of the API, "" where it is not there."""
     return shutil.which(PROGRAMS[version]) or ""
+
+
+def image_has(path: str) -> bool:
+    """Whether the image of our own nodes on containerlab has a program, and there is such an image."""
+    words = ["docker", "run", "--rm", "--network", "none", frr_image_name(os.environ), "test", "-x", path]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def configuration(own: str, asn: int, other: str, peer_asn: int, *, calls: bool) -> str:

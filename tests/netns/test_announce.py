@@ -14,17 +14,21 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from msgspec.structs import replace
 
 from automation.announce import Announcement, Move, announce
 from automation.checks import Check, Command, Http, Tcp, wrong
 from automation.health import State, Timing
 from telemetry.check import check
 from telemetry.converge import converge
-from tests.program import Closlab
-from topologies import deploy
+from tests.program import ROOT, Closlab
+from topologies import deploy, process
 from topologies.errors import Fault, Mistake
+from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
@@ -38,6 +42,7 @@ HOSTS = ("leaf1-host1", "leaf2-host1")
 CLIENT = "leaf3-host1"
 ANYCAST, SIXTH, OTHER = "10.32.0.1", "fdc1:5:1ab:2::1", "10.32.0.2"
 QUICK = Timing(interval=0.1, timeout=1.0, rise=2, fall=2)
+NOBODY = 65534
 WELL = Command(("test", "-e", "/run/well"))
 
 
@@ -374,6 +379,58 @@ def test_a_second_announcer_is_refused(lab: LabRecord) -> None:
         ):
             pass
         assert width(lab, "leaf1", ANYCAST) == 1
+
+
+@pytest.mark.programs("mmdebstrap")
+def test_frr_10_passes_services_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With Debian 13's routers: both ways, then one while the other is drained, and nothing differs from the plan."""
+    process.run([str(ROOT / ".ci" / "rootfs")], timeout=280)
+    monkeypatch.setenv("CLOSLAB_STATE", str(tmp_path))
+    (tmp_path / "fabric.yml").write_text(FABRIC)
+    source, image = deploy.load(tmp_path / "fabric.yml", name=f"{NAME}ten"), str(ROOT / ".cache" / "rootfs" / "trixie")
+    assert source.plan
+    nodes = tuple(replace(node, image="" if node.role is Role.HOST else image) for node in source.lab.nodes)
+    record = deploy.up(replace(source, lab=replace(source.lab, nodes=nodes)), "netns", say=quiet)
+    try:
+        converge(record, source.plan, within=60, say=quiet)
+        for host in HOSTS:
+            open_door(record, host).run(["touch", "/run/well"])
+        with announcing(record, HOSTS[0], ANYCAST), announcing(record, HOSTS[1], ANYCAST):
+            wait_for_width(record, ANYCAST, 2)
+            assert check(record, source.plan).differences == ()
+            open_door(record, HOSTS[0]).run(["rm", "/run/well"])
+            wait_for_width(record, ANYCAST, 1)
+        wait_for_width(record, ANYCAST, 0)
+    finally:
+        deploy.down(record.name)
+
+
+@pytest.mark.stranger
+@pytest.mark.root_only("can become somebody else")
+def test_a_lab_without_root_announces_too() -> None:
+    """The command joins the lab first; killed, it leaves nothing there either."""
+    with TemporaryDirectory() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        stranger = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+        theirs = Closlab(Path(folder), under=stranger)
+        theirs.env |= {"HOME": folder}
+        file = theirs.file("fabric.yml", FABRIC.replace(NAME, f"{NAME}less"))
+        up = theirs("up", file)
+        assert up.returncode == 0, up.stderr
+        try:
+            started = theirs.start("announce", HOSTS[0], ANYCAST, "--interval", "0.2", "--", "true")
+            until("announced", lambda: "" if ANYCAST in ways(theirs) else f"no route, {started.poll()}", within=20)
+            started.kill()
+            started.communicate(timeout=10)
+            until("withdrawn", lambda: "a route" if ANYCAST in ways(theirs) else "", within=10)
+        finally:
+            down = theirs("down", f"{NAME}less")
+        assert down.returncode == 0, down.stderr
+
+
+def ways(closlab: Closlab) -> str:
+    """The routes of a spine by BGP."""
+    return closlab("exec", "spine1", "--", "ip", "route", "show", "proto", "bgp").stdout
 
 
 def test_checks_tell_what_is_wrong(lab: LabRecord) -> None:
