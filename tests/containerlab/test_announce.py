@@ -1,4 +1,4 @@
-"""A service address on containers: GoBGP runs in the hosts' image, and the announcer reaches it through the same door."""
+"""A service address on containers: the hosts' image has GoBGP, and the announcer the same door to it."""
 
 import os
 import threading
@@ -27,7 +27,7 @@ def quiet(phase: str, done: int, of: int) -> None:
 
 @pytest.mark.gobgp("v3")
 def test_two_hosts_announce_and_one_withdraws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each host is behind two leaves, so a spine has four ways; two once one service is unwell, four when it returns."""
+    """Each host is behind two leaves, so there are four ways; two once one service is unwell, four again."""
     monkeypatch.setenv("CLOSLAB_STATE", str(tmp_path))
     source = deploy.load(SERVICES, name=f"gobgp{os.getpid()}")
     assert source.plan is not None
