@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -45,20 +46,24 @@ def bring_up(
     allow_host: bool = False,
     check: bool = True,
     within: float = 120,
+    prepare: Callable[[Path], None] | None = None,
+    then: Callable[[LabRecord], LabRecord] | None = None,
     at: Store | None = None,
 ) -> Brought:
-    """Deploy, converge, check.
+    """Deploy, converge, check. `prepare` as `deploy.up` has it; `then` is done to the lab before it can converge.
 
     Raises Fault where it does not converge in `within` seconds; the lab then stays up to be looked at. An interrupt
     takes it down.
     """
     at = at or here()
     begun = time.monotonic()
-    record = deploy.up(source, runtime, say=say, allow_host=allow_host, at=at)
+    record = deploy.up(source, runtime, say=say, allow_host=allow_host, prepare=prepare, at=at)
     report = None
     with ExitStack() as undo:
         undo.callback(deploy.down, record.name, at=at)
         try:
+            if then is not None:
+                record = then(record)
             if check:
                 record = _converged(record, source.plan, within, say)
                 report, seconds = timed(lambda: verdict(record, source.plan))

@@ -10,13 +10,14 @@ from contextlib import ExitStack
 
 from msgspec import Struct, field
 
+from telemetry.beside import absences, deviations, expected, out_of_service
 from telemetry.compare import differences
 from telemetry.compare_asn import asn_differences, sharing
 from telemetry.compare_lab import lab_differences
 from telemetry.counting import counts
 from telemetry.facts import collect
 from telemetry.mesh import judge_mesh, run_mesh
-from telemetry.model import Difference
+from telemetry.model import Difference, NodeFacts, Out
 from telemetry.origins import own_prefixes
 from telemetry.probes import MeshSummary
 from topologies.aside import aside
@@ -54,12 +55,34 @@ def check(record: LabRecord, plan: Plan, *, mesh: bool = True) -> CheckReport:
         probed = stack.enter_context(aside("mesh", lambda: run_mesh(record, plan))) if mesh else None
         facts = collect(record, plan.nodes)
         clock.lap("facts")
+        if out := out_of_service(facts):
+            return _check_beside(record, plan, facts, out, mesh=mesh, clock=clock)
         found = differences(plan, facts)
         clock.lap("compare")
         if probed is None:
             return CheckReport(found, None, clock.laps, counts(record.lab, facts))
         summary, lost = judge_mesh(record, plan, facts, probed())
         clock.lap("mesh")
+    return CheckReport((*found, *lost), summary, clock.laps, counts(record.lab, facts))
+
+
+def _check_beside(
+    record: LabRecord,
+    plan: Plan,
+    facts: Mapping[str, NodeFacts],
+    out: Mapping[str, Out],
+    *,
+    mesh: bool,
+    clock: "_Clock",
+) -> CheckReport:
+    """The same beside routers that are out of service: one difference each, and then what else is not as it must be."""
+    found = (*absences(out), *deviations(plan, facts, out))
+    rest = expected(plan, out)
+    clock.lap("compare")
+    if not mesh:
+        return CheckReport(found, None, clock.laps, counts(record.lab, facts))
+    summary, lost = judge_mesh(record, rest, facts, run_mesh(record, rest))
+    clock.lap("mesh")
     return CheckReport((*found, *lost), summary, clock.laps, counts(record.lab, facts))
 
 

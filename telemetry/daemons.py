@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from msgspec import Struct, field
 
 from telemetry import frr, gobgp
-from telemetry.model import BfdPeer, Session
+from telemetry.model import BfdPeer, Out, Session
+from telemetry.service import out_of_service
 from topologies.errors import ClosError, Fault
 from topologies.lab import LabNode
 from topologies.runtime.door import Door
@@ -18,7 +19,11 @@ from topologies.runtime.door import Door
 AT_ONCE = 64  # daemons asked side by side: each that hangs keeps one of these places until its time is over
 WITHIN = 10  # seconds that a daemon has for its answer
 GOBGPD = "gobgpd"
-QUESTIONS = {"bgpd": "show bgp neighbors json", "bfdd": "show bfd peers json", "zebra": "show version"}
+QUESTIONS = {
+    "bgpd": ("show bgp neighbors json", "show running-config"),
+    "bfdd": ("show bfd peers json",),
+    "zebra": ("show version",),
+}
 
 
 class Routing(Struct, frozen=True):
@@ -26,6 +31,7 @@ class Routing(Struct, frozen=True):
 
     sessions: Mapping[str, Session] = field(default_factory=dict)
     bfd: tuple[BfdPeer, ...] = ()
+    out: Out | None = None
     lacks: tuple[tuple[str, str], ...] = ()
 
 
@@ -48,24 +54,25 @@ def _daemons(node: LabNode) -> list[str]:
     return [daemon for daemon in (*QUESTIONS, GOBGPD) if daemon in (declared or QUESTIONS)]
 
 
-def _ask(door: Door, daemon: str) -> str:
+def _ask(door: Door, daemon: str) -> list[str]:
     if daemon != GOBGPD:
-        return door.vty(daemon, QUESTIONS[daemon], timeout=WITHIN)
+        return [door.vty(daemon, question, timeout=WITHIN) for question in QUESTIONS[daemon]]
     try:
-        return door.run(gobgp.NEIGHBORS, timeout=WITHIN).stdout
+        return [door.run(gobgp.NEIGHBORS, timeout=WITHIN).stdout]
     except ClosError as error:
         raise Fault(f"{door.node}: {GOBGPD} does not answer: {error}") from error
 
 
-def _routing(asked: Mapping[str, Future[str]], *, must_answer: bool) -> Routing:
+def _routing(asked: Mapping[str, Future[list[str]]], *, must_answer: bool) -> Routing:
     sessions: dict[str, Session] = {}
     bfd: tuple[BfdPeer, ...] = ()
+    out = None
     lacks = []
     for daemon, answer in asked.items():
         try:
-            text = answer.result()
+            text, *more = answer.result()
             if daemon == "bgpd":
-                sessions = frr.parse_neighbors(text)
+                sessions, out = frr.parse_neighbors(text), out_of_service(*more)
             elif daemon == GOBGPD:
                 sessions = gobgp.parse_neighbors(text)
             elif daemon == "bfdd":
@@ -73,4 +80,4 @@ def _routing(asked: Mapping[str, Future[str]], *, must_answer: bool) -> Routing:
         except Fault as error:
             if must_answer:
                 lacks.append((daemon, str(error)))
-    return Routing(sessions, bfd, tuple(lacks))
+    return Routing(sessions, bfd, out, tuple(lacks))

@@ -92,7 +92,7 @@ def _kernel(
 def _told(seen: NodeFacts, routing: Routing, *, paused: bool) -> NodeFacts:
     """The facts of a node with what its daemons told."""
     lacks = (*seen.lacks, *routing.lacks)
-    return replace(seen, paused=paused, sessions=routing.sessions, bfd=routing.bfd, lacks=lacks)
+    return replace(seen, paused=paused, sessions=routing.sessions, bfd=routing.bfd, out=routing.out, lacks=lacks)
 
 
 def _ended(door: Door) -> str:

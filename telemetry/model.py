@@ -49,6 +49,25 @@ class BfdPeer(Struct, frozen=True):
     status: str
 
 
+class Service(StrEnum):
+    """How far a router is out of service."""
+
+    DRAINING = "draining"  # its routes are marked, its sessions are up
+    DRAINED = "drained"  # its sessions are shut
+
+
+class Out(Struct, frozen=True):
+    """A router that is out of service on purpose. `since` is ISO 8601; it and `by` are "" where nobody wrote them."""
+
+    service: Service
+    since: str = ""
+    by: str = ""
+
+    def __str__(self) -> str:
+        since = f" since {self.since}" if self.since else ""
+        return f"{self.service}{since}{f' by {self.by}' if self.by else ''}"
+
+
 class NodeFacts(Struct, frozen=True):
     """One node as it stands. `lacks` says what of it could not be asked: (daemon or "node", why).
 
@@ -66,6 +85,7 @@ class NodeFacts(Struct, frozen=True):
     bfd: tuple[BfdPeer, ...] = ()
     cables: Mapping[str, Endpoint] = field(default_factory=dict)  # where each interface was seen to lead
     lacks: tuple[tuple[str, str], ...] = ()
+    out: Out | None = None  # a router that is out of service on purpose, by its own configuration
     ended: str = ""  # the exit code of the node's own program, where that has ended and left one
 
     @property
@@ -79,6 +99,7 @@ class What(StrEnum):
 
     NODE_DEAD = "node-dead"
     NODE_PAUSED = "node-paused"
+    DRAINED = "drained"
     PROGRAM_ENDED = "program-ended"
     DAEMON_SILENT = "daemon-silent"
     LINK_MISSING = "link-missing"

@@ -126,10 +126,17 @@ def allows_host(env: Mapping[str, str]) -> bool:
 
 
 def up(
-    source: Source, runtime_name: str, *, say: Say, allow_host: bool = False, at: store.Store | None = None
+    source: Source,
+    runtime_name: str,
+    *,
+    say: Say,
+    allow_host: bool = False,
+    prepare: Callable[[Path], None] | None = None,
+    at: store.Store | None = None,
 ) -> LabRecord:
     """Bring a lab up; its daemons are ready then, its routes need not be there yet.
 
+    `prepare` puts into the lab's own folder what its nodes are to find there before they start.
     Raises Mistake where the lab is already there, asks for what cannot be, or reaches into the machine without
     `allow_host`; Fault where it did not come up. Whatever is raised, an interrupt too, nothing of the lab is left,
     unless the error says so.
@@ -151,6 +158,8 @@ def up(
         with ExitStack() as undo:
             undo.push(lambda _, error, __: _undo(at, runtime, latest, error, made=latest is not begun))
             at.write(begun)
+            if prepare is not None:
+                prepare(at.files(name))
             done = replace(runtime.up(begun, note=note, say=say), status=Status.RUNNING)
             note(done)
             undo.pop_all()

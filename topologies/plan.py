@@ -90,6 +90,18 @@ class NodePlan(Struct, frozen=True):
         """Whether programs announce service addresses from here."""
         return self.role is Role.HOST and bool(self.services)
 
+    @property
+    def takes_routes(self) -> bool:
+        """Whether it learns its ways by BGP."""
+        return self.asn is not None and not self.announces_services
+
+    @property
+    def routing_sessions(self) -> tuple[PlannedSession, ...]:
+        """The sessions that ways depend on: not those by which hosts announce service addresses."""
+        if self.announces_services:
+            return ()
+        return tuple(each for each in self.sessions if not (self.services and each.peer_role is Role.HOST))
+
 
 class Plan(Struct, frozen=True):
     """The whole fabric, planned. `nodes` keeps the fabric's order; `pinned_neighbours` asks for permanent neighbour

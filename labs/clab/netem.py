@@ -6,7 +6,8 @@ do is refused by name. A link's own rate outlives both `set` and `reset`.
 
 import json
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from topologies.errors import Mistake
 
@@ -16,8 +17,7 @@ BURST_SECONDS = 0.01  # what tbf may send at once, as time at full rate
 LEAST_BURST = 20_000  # bytes; two packets of the largest MTU
 
 
-@dataclass(frozen=True, slots=True)
-class Impairment:
+class Impairment(Struct, frozen=True):
     """What is done to packets that leave an interface: times in seconds, shares in percent, the rate in kbit/s."""
 
     delay: float = 0

@@ -4,7 +4,8 @@ import json
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from labs.clab.inspecting import shown
 from labs.clab.labs import one_record
@@ -16,8 +17,7 @@ from topologies.process import Finished
 from topologies.runtime.door import open_door
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What one command left in one node; `node` is the long name."""
 
     node: str

@@ -2,7 +2,16 @@
 
 import typer
 
-from labs.cli import announce_command, lab_commands, look_commands, node_commands
+from labs.cli import (
+    announce_command,
+    automation_commands,
+    drain_commands,
+    lab_commands,
+    look_commands,
+    node_commands,
+    validate_commands,
+    ztp_commands,
+)
 
 HELP = "A testbed for AI GPU fabrics: one file describes a leaf-spine fabric, one command runs it with real BGP."
 WORDS = {"help_option_names": ["-h", "--help"]}
@@ -15,6 +24,7 @@ def build() -> typer.Typer:
     app = typer.Typer(name="closlab", help=HELP, no_args_is_help=True, context_settings=WORDS)
     _lab_commands(app)
     _node_commands(app)
+    _automation_commands(app)
     _look_commands(app)
     return app
 
@@ -40,6 +50,25 @@ def _node_commands(app: typer.Typer) -> None:
     for verb in ("up", "down", "show"):
         link.command(verb)(getattr(node_commands, f"link_{verb}"))
     app.add_typer(link, name="link", rich_help_panel=panel)
+    ztp = typer.Typer(no_args_is_help=True, help="Zero-touch provisioning of a lab from `up --ztp`.")
+    for verb in ("status", "approve", "reprovision"):
+        ztp.command(verb)(getattr(ztp_commands, f"ztp_{verb}"))
+    app.add_typer(ztp, name="ztp", rich_help_panel=panel)
+
+
+def _automation_commands(app: typer.Typer) -> None:
+    panel = "Configurations"
+    for function in (
+        automation_commands.diff,
+        automation_commands.apply,
+        automation_commands.drift,
+        automation_commands.backup,
+        automation_commands.restore,
+        drain_commands.drain,
+        drain_commands.undrain,
+        validate_commands.validate,
+    ):
+        app.command(function.__name__, rich_help_panel=panel)(function)
 
 
 def _look_commands(app: typer.Typer) -> None:

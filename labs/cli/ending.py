@@ -13,6 +13,7 @@ from labs.cli.differences import COLUMNS, stacked, table_width
 from labs.cli.listing import near
 from labs.cli.reports import Report, counted, lab_report
 from topologies import deploy
+from topologies.lab import LabNode
 from topologies.model import TIERS
 from topologies.runtime import store
 from topologies.runtime.model import LabRecord
@@ -30,6 +31,7 @@ PROVEN = {  # kind of thing -> what is said of one, and of several
     "routes": ("route in the kernels", "routes in the kernels"),
 }
 TWO_ENDED = ("sessions", "bfd")
+ROUTING = "zebra"  # the daemon that every router of ours has
 MOST = 40  # differences shown as a table; JSON has all
 
 
@@ -88,10 +90,14 @@ def ways_in(record: LabRecord, program: str = "closlab", *, several: bool = Fals
     if not nodes:
         return []
     lab = f" --lab {record.name}" if several else ""
-    router = next((node.name for node in nodes if node.daemons or "frr" in node.image), "")
+    router = next((node.name for node in nodes if _routes(node)), "")
     talk = [f"{program} vtysh {router}{lab} -c 'show bgp summary'"] if router else []
     shell = f"{program} shell {nodes[-1].name}{lab}"
     return [shell, *talk, f"{program} show {record.name}", f"{program} down {record.name}"]
+
+
+def _routes(node: LabNode) -> bool:
+    return "frr" in node.image or any(daemon.name == ROUTING for daemon in node.daemons)
 
 
 def proofs(report: "CheckReport | None") -> list[tuple[str, str]]:

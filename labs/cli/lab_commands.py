@@ -4,6 +4,7 @@ What they work with is imported when they run, so that `--help` is quick.
 """
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,12 @@ def up(
     allow_host: Annotated[
         bool, typer.Option("--allow-host", help="Let the lab reach into this machine (CLOSLAB_ALLOW_HOST=1).")
     ] = False,
+    ztp: Annotated[
+        bool, typer.Option("--ztp", help="Boot the switches with nothing on them, and have them provision themselves.")
+    ] = False,
+    inventory: Annotated[
+        Path | None, typer.Option("--inventory", metavar="FILE", help="With --ztp: YAML, `SERIAL: NODE` on each line.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Bring a lab up; done when it has converged and was checked."""
@@ -37,6 +44,10 @@ def up(
     allowed = allow_host or deploy.allows_host(os.environ)
     for warning in source.lab.warnings:
         screen.remark(f"warning: {warning}")
+    if ztp or inventory is not None:
+        from labs.cli.ztp_commands import up_from_nothing
+
+        return up_from_nothing(source, runtime, inventory, ztp=ztp, check=check, within=within, as_json=as_json)
     with screen.progress() as say:
         done = bring_up(source, runtime, say=say, allow_host=allowed, check=check, within=within)
     for warning in done.record.lab.warnings:

@@ -110,7 +110,7 @@ def schema() -> int:
 
 def doctor(as_json: AsJson = False) -> int:
     """Say what this machine can do, and what would cure what it cannot."""
-    from dataclasses import asdict
+    from msgspec.structs import asdict
 
     from topologies.runtime import probe
 

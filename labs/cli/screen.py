@@ -22,6 +22,9 @@ MARKS = {
     "up": "green",
     "yes": "green",
     "ok": "green",
+    "ready": "green",
+    "waiting": "yellow",
+    "quarantined": "red",
     "creating": "yellow",
     "paused": "yellow",
     "down": "red",
@@ -69,6 +72,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int
 
     The last `wrapped` columns go over several lines where the terminal is too narrow, the others never.
     """
+    _show(grid(columns, rows, wrapped=wrapped))
+
+
+def grid(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int = 0) -> "Table":
+    """What `table` shows, for a display that moves."""
     from rich.table import Table
     from rich.text import Text
 
@@ -77,7 +85,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wrapped: int
         grid.add_column(column, no_wrap=at < len(columns) - wrapped, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell, style=MARKS.get(cell, "")) for cell in row))
-    _show(grid)
+    return grid
 
 
 def boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.bench import results
+from tests.bench.automating import WORKS, Orchestrated
 from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
@@ -16,6 +17,7 @@ SIZES = ("2x4", "4x16", "8x32")
 GROWTH = ("2x4", "4x16", "8x32", "8x64", "8x128", "8x192")
 NETNS, CONTAINERLAB, MUNET = "closlab", "containerlab", "munet"
 OWN_NETNS, OWN_CONTAINERLAB = "closlab, their file", "containerlab, their file"
+NORNIR, BY_HAND = "closlab, by Nornir", "FRR's programs, node by node"
 
 
 class Peer(Protocol):
@@ -31,6 +33,8 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     MUNET: Munet,
     OWN_NETNS: lambda: ThirdParty(native=True),
     OWN_CONTAINERLAB: lambda: ThirdParty(native=False),
+    NORNIR: lambda: Orchestrated(own=True),
+    BY_HAND: lambda: Orchestrated(own=False),
 }
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "python -c pass": (CLOSLAB[0], "-c", "pass"),
@@ -62,6 +66,9 @@ def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:
     if suite == "third-party":
         turns = ((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4"))
         return [Job(suite, case(name), turns) for name in cases or SIZES[1:2]]
+    if suite == "automation":
+        turns = tuple((peer, work) for work in WORKS for peer in (NORNIR, BY_HAND))
+        return [Job(suite, case(name), turns) for name in cases or SIZES[2:]]
     return [Job(suite, case(name), ((NETNS, PLAIN),)) for name in cases or GROWTH]
 
 

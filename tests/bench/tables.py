@@ -80,6 +80,18 @@ def third_party(found: Sequence[Results]) -> str:
     return table(head, rows)
 
 
+def automation(found: Sequence[Results]) -> str:
+    """What it takes to ask, compare and change all routers."""
+    rows = []
+    for result in found:
+        for work in dict.fromkeys(each.variant for each in result.series):
+            both = [each for each in result.series if each.variant == work and each.good]
+            for each in both:
+                times = f"{ratio(both[0], each):.1f}" if each is not both[0] else ""
+                rows.append((result.case, work, each.peer, spread(each), times, f"{each.cpu:.1f}"))
+    return table(("fabric", "work", "", "s", "times ours", "CPU s"), rows)
+
+
 def growth(found: Sequence[Results]) -> str:
     """How time and memory grow with the fabric."""
     every = [each for result in found if (each := result.of(OURS, PLAIN))]
@@ -144,6 +156,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "third-party": ("third-party", third_party),
     "variants": ("variants", variants),
     "growth": ("growth", growth),
+    "automation": ("automation", automation),
     "machine": ("*", machine),
 }
 """The tables by name, each with the suite that it is about."""

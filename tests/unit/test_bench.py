@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from tests.bench import results
+from tests.bench.automating import BY_HAND, WORKS, on_all
 from tests.bench.cases import PLAIN, VARIANTS, case, fabric
 from tests.bench.measure import Machine, Results, Run, Series, available, ratio, worked
 from tests.bench.munet_files import config
@@ -11,7 +12,7 @@ from tests.bench.report import filled, plot
 from tests.bench.suites import COMPARED, GROWTH, jobs
 from tests.bench.tables import TABLES, spread
 from tests.bench.third_party_files import files
-from topologies import deploy
+from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.runtime.netns.mgmt import mgmt_addresses
 from topologies.runtime.netns.wiring import creations, raisings, settings, wire
@@ -103,6 +104,26 @@ def test_peers_take_turns_on_every_size() -> None:
     """The main comparison has all peers on each size; growth is ours alone."""
     assert [job.turns for job in jobs("up", (), COMPARED)] == [tuple((peer, PLAIN) for peer in COMPARED)] * 3
     assert [job.case.name for job in jobs("growth", (), COMPARED)] == list(GROWTH)
+
+
+def test_nornir_and_frrs_programs_do_the_same_works() -> None:
+    """Every work by both, one after the other, on forty routers."""
+    (job,) = jobs("automation", (), COMPARED)
+
+    assert job.case.nodes == 40
+    assert [work for _, work in job.turns] == [work for work in WORKS for _ in range(2)]
+    assert set(BY_HAND) == set(WORKS)
+
+
+def test_a_line_is_run_in_all_nodes_side_by_side() -> None:
+    """As a script would do it; what it prints is thrown away."""
+    done = process.run(
+        ["sh", "-ec", on_all(["1", "2"], "show it").replace("nsenter", "echo").replace(">/dev/null 2>&1", "")]
+    )
+
+    assert sorted(done.stdout.splitlines()) == [
+        f"--target={pid} --mount --uts --ipc --net --pid -- sh -c show it" for pid in ("1", "2")
+    ]
 
 
 def test_an_unknown_size_is_refused() -> None:

@@ -493,3 +493,23 @@ def test_the_shell_completes_ends_of_cables(tmp_path: Path, monkeypatch: pytest.
     assert up(str(topology)) == 0
 
     assert complete_end("n1:") == ["n1:d0", "n1:eth1"]
+
+
+def test_what_needs_a_lab_that_runs_says_so_before_it_asks_anybody(
+    fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Drains of what is no switch, uplinks that are none, and rules for what is no router."""
+    up(fabric("one"))
+    capsys.readouterr()
+
+    codes = [
+        run("drain", "nobody"),
+        run("drain", "spine1", "--min-uplinks", "-1"),
+        run("validate", "nobody"),
+    ]
+
+    said = capsys.readouterr().err
+    assert codes == [EXIT_MISTAKE] * 3
+    assert "lab one: no node 'nobody'; there are leaf1, leaf2, spine1" in said
+    assert "--min-uplinks" in said
+    assert "lab one: no router 'nobody'; there are leaf1, leaf2, spine1" in said

@@ -5,9 +5,12 @@ import json
 import pytest
 import yaml
 
+from automation.draining.impact import Harm, objections
+from automation.draining.live import live
+from automation.renewal import rebuilding
 from telemetry.compare_services import is_service_route, service_differences
 from telemetry.gobgp import parse_neighbors
-from telemetry.model import NodeFacts
+from telemetry.model import NodeFacts, Session
 from topologies.errors import Fault, Mistake
 from topologies.files.fabric import parse_fabric
 from topologies.plan import Plan
@@ -128,6 +131,43 @@ def test_inventories_know_what_speaks_on_a_host() -> None:
     assert yaml.safe_load(nornir(*made)["hosts.yaml"])["leaf1-host1"]["platform"] == "gobgp"
     jobs = [each["labels"]["job"] for each in json.loads(prometheus(*made)) if each["labels"]["node"] == "leaf1-host1"]
     assert jobs == ["node"]
+
+
+def test_hosts_that_announce_are_cut_off_by_a_drain_as_static_ones_are() -> None:
+    """Their way into the fabric is static: whether they announce, or their gobgpd answers, does not change that."""
+    planned_nodes = planned().nodes
+    quiet = NodeFacts("leaf1-host1", links={"eth1": link(1, "eth1")}, lacks=(("gobgpd", "no answer"),))
+    gone = NodeFacts("leaf1-host1", links={"eth1": link(1, "eth1")}, lacks=(("node", "not running"),))
+    fine = {
+        name: NodeFacts(
+            name,
+            links={each.name: link(number, each.name) for number, each in enumerate(node.interfaces)},
+            sessions={s.neighbor: Session(s.neighbor, s.peer_asn, "Established") for s in node.sessions},
+        )
+        for name, node in planned_nodes.items()
+    }
+
+    def harmed(host: NodeFacts) -> list[str]:
+        state = live(planned(), {**fine, "leaf1-host1": host})
+        return [each.node for each in objections(planned(), state, "leaf1") if each.harm is Harm.HOST_CUT_OFF]
+
+    assert harmed(fine["leaf1-host1"]) == ["leaf1-host1"]
+    assert harmed(quiet) == ["leaf1-host1"]
+    assert harmed(gone) == []
+
+
+def test_a_changed_pool_is_no_change_by_configuration_alone() -> None:
+    """Routers could take it while they run; gobgpd on the hosts could not."""
+    labs = []
+    for pool in ("10.32.0.0/16", "10.33.0.0/16"):
+        fabric = parse_fabric(f"{HEAD}underlay: {{services: true, pools: {{services4: {pool}}}}}\n", "x.yml")
+        labs.append(lab(fabric, plan(fabric)))
+
+    assert list(rebuilding(*labs)) == [
+        "what its programs read of leaf1-host1 changed",
+        "what its programs read of leaf2-host1 changed",
+    ]
+    assert list(rebuilding(labs[0], labs[0])) == []
 
 
 def route(prefix: str, *indexes: int, protocol: int = BGP) -> KernelRoute:

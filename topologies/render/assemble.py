@@ -75,8 +75,9 @@ def sysctls(planned: NodePlan) -> tuple[tuple[str, str], ...]:
         "net.ipv6.conf.{}.keep_addr_on_down": "1",
         "net.ipv6.conf.{}.ignore_routes_with_linkdown": "1",
         "net.ipv4.conf.{}.ignore_routes_with_linkdown": "1",
-        # Replies may come in over another link than the one that leads back (ECMP).
-        "net.ipv4.conf.{}.rp_filter": "0" if switch else "2",
+        # Packets may come in over another link than the one that leads back (ECMP). On an interface without an IPv4
+        # address, as unnumbered ones are, the loose filter is as strict as the strict one: so none for who routes.
+        "net.ipv4.conf.{}.rp_filter": "0" if planned.asn else "2",
     }
     settings = {key.format(scope): value for key, value in both.items() for scope in ("all", "default")}
     settings |= {

@@ -18,6 +18,7 @@ SETTINGS = Path("/etc/frr")
 SOCKETS = Path("/run/frr")
 LOGS = Path("/var/log/frr")
 TEMPLATES = Path(__file__).parent / "templates"
+REPLACE6 = "--v6-rr-semantics"  # zebra else takes an IPv6 route away before it puts in the one that follows it
 MOST_FILES = "4096"  # open files per daemon; a limit of a million makes FRR set aside tables for as many
 
 
@@ -58,7 +59,7 @@ def daemon(name: str, vty: str) -> Daemon:
     log = f"file:{LOGS / name}.log"
     argv = (str(PROGRAMS / name), "-f", config, "-P", "0", "--limit-fds", MOST_FILES, "--log", log)
     if name == "zebra":
-        return Daemon(name, argv, ready=str(SOCKETS / "zserv.api"), config=config, shared_with="mgmtd")
+        return Daemon(name, (*argv, REPLACE6), ready=str(SOCKETS / "zserv.api"), config=config, shared_with="mgmtd")
     return Daemon(name, argv, ready=vty, config=config)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from topologies.lab import Lab
 from topologies.model import TIERS, Fabric, Node
 from topologies.plan import NodePlan, Plan
+from topologies.render.places import Place, of_fabric
 from topologies.render.text import json_lines, yaml
 
 FRR_EXPORTER, NODE_EXPORTER = 9342, 9100  # the ports that these exporters listen on by default
@@ -16,12 +17,17 @@ ANSIBLE_HEAD = """ansible_host is the name of the node outside the lab. Say how 
 for example ansible_connection=community.docker.docker when the lab runs on containerlab."""
 
 
-def facts(node: Node, planned: NodePlan) -> dict[str, Any]:
+NAPALM = "napalm"  # nornir-napalm's name for its connections
+FRR, GOBGP, LINUX = "frr", "gobgp", "linux"  # platforms: what speaks BGP, and what does not
+
+
+def facts(node: Node, planned: NodePlan, place: Place) -> dict[str, Any]:
     """What automation wants to know of a node."""
-    place = {"pod": node.pod, "rail": node.rail, "plane": node.plane}
+    numbers = {"pod": node.pod, "rail": node.rail, "plane": node.plane}
     return {
         "role": node.role.value,
-        **{key: value for key, value in place.items() if value},
+        **{key: value for key, value in numbers.items() if value},
+        **standing(place),
         **({"asn": planned.asn, "router_id": planned.router_id} if planned.asn is not None else {}),
         "loopbacks": list(planned.loopbacks),
         "announces": list(planned.announces),
@@ -36,49 +42,77 @@ def facts(node: Node, planned: NodePlan) -> dict[str, Any]:
     }
 
 
+def standing(place: Place) -> dict[str, str]:
+    """What a node shares its fate with; what it has not is left out."""
+    known = {
+        "rack": place.rack,
+        "redundancy_group": place.redundancy_group,
+        "failure_domain": place.failure_domain,
+    }
+    return {key: value for key, value in known.items() if value}
+
+
 def platform(planned: NodePlan) -> str:
-    """What NAPALM calls the software that routes on a node."""
+    """NAPALM's name for what a node runs; no driver is for a host without a routing daemon."""
     if planned.asn is None:
-        return "linux"
-    return "gobgp" if planned.announces_services else "frr"
+        return LINUX
+    return GOBGP if planned.announces_services else FRR
+
+
+def all_facts(fabric: Fabric, plan: Plan) -> dict[str, dict[str, Any]]:
+    """The facts of every node by its name."""
+    places = of_fabric(fabric)
+    return {node.name: facts(node, plan.nodes[node.name], places[node.name]) for node in fabric.nodes}
+
+
+def shared(fabric: Fabric, plan: Plan) -> dict[str, Any]:
+    """What is true of the whole fabric."""
+    return {"fabric": fabric.name, "design": fabric.design, "ecmp": plan.ecmp}
 
 
 def groups(node: Node) -> list[str]:
-    """The groups of a node: its role, and its pod where there are pods."""
-    return [node.role.value, *([f"pod{node.pod}"] if node.pod else [])]
+    """The groups of a node: its role, and its pod, rail and plane where there are any."""
+    numbers = {"pod": node.pod, "rail": node.rail, "plane": node.plane}
+    return [node.role.value, *(f"{key}{number}" for key, number in numbers.items() if number)]
 
 
 def members(fabric: Fabric) -> dict[str, list[Node]]:
-    """Each group with its nodes, the highest tier first, pods last."""
-    names = [role.value for role in reversed(TIERS)] + [f"pod{pod}" for pod in sorted({n.pod for n in fabric.nodes})]
+    """Each group with its nodes, the highest tier first, then pods, rails and planes."""
+    names = [role.value for role in reversed(TIERS)]
+    for key in ("pod", "rail", "plane"):
+        names += [f"{key}{number}" for number in sorted({getattr(node, key) for node in fabric.nodes})]
     found = {name: [node for node in fabric.nodes if name in groups(node)] for name in names}
     return {name: nodes for name, nodes in found.items() if nodes}
 
 
 def ansible(fabric: Fabric, plan: Plan, lab: Lab) -> str:
     """One YAML inventory: facts at each host, a child group per role and pod."""
-    hosts = {
-        node.name: {"ansible_host": lab.long_name(node.name), **facts(node, plan.nodes[node.name])}
-        for node in fabric.nodes
-    }
+    known = all_facts(fabric, plan)
+    hosts = {node.name: {"ansible_host": lab.long_name(node.name), **known[node.name]} for node in fabric.nodes}
     children = {name: {"hosts": dict.fromkeys(node.name for node in nodes)} for name, nodes in members(fabric).items()}
-    shared = {"fabric": fabric.name, "design": fabric.design, "ecmp": plan.ecmp}
-    return yaml({"all": {"vars": shared, "hosts": hosts, "children": children}}, head=ANSIBLE_HEAD)
+    return yaml({"all": {"vars": shared(fabric, plan), "hosts": hosts, "children": children}}, head=ANSIBLE_HEAD)
+
+
+def napalm(node: str, lab: str) -> dict[str, Any]:
+    """How NAPALM's drivers, for FRR and for GoBGP, are told of a node of a running lab."""
+    return {"hostname": node, "extras": {"optional_args": {"lab": lab}}}
 
 
 def nornir(fabric: Fabric, plan: Plan, lab: Lab) -> dict[str, str]:
     """A whole SimpleInventory by file name, and a configuration that loads it."""
+    known = all_facts(fabric, plan)
     hosts = {
         node.name: {
             "hostname": lab.long_name(node.name),
             "platform": platform(plan.nodes[node.name]),
             "groups": groups(node),
-            "data": facts(node, plan.nodes[node.name]),
+            "data": known[node.name],
+            "connection_options": {NAPALM: napalm(node.name, lab.name)},
         }
         for node in fabric.nodes
     }
     group_data = {name: {"data": {"members": len(nodes)}} for name, nodes in members(fabric).items()}
-    defaults = {"data": {"fabric": fabric.name, "design": fabric.design, "ecmp": plan.ecmp}}
+    defaults = {"data": shared(fabric, plan)}
     options = {"host_file": "hosts.yaml", "group_file": "groups.yaml", "defaults_file": "defaults.yaml"}
     config = {
         "inventory": {"plugin": "SimpleInventory", "options": options},
@@ -99,7 +133,7 @@ def prometheus(fabric: Fabric, plan: Plan, lab: Lab) -> str:
     for node in fabric.nodes:
         asn = plan.nodes[node.name].asn
         labels = {"fabric": fabric.name, "node": node.name, "role": node.role.value, "pod": str(node.pod)}
-        frr = platform(plan.nodes[node.name]) == "frr"
+        frr = platform(plan.nodes[node.name]) == FRR
         jobs = [("node", NODE_EXPORTER), *([("frr", FRR_EXPORTER)] if frr else [])]
         for job, port in jobs:
             known = {"job": job, **labels, **({"asn": str(asn)} if asn is not None else {})}

@@ -179,6 +179,14 @@ class Door:
         """The path that names the node's network namespace while it runs."""
         return f"/proc/{self.pid}/ns/net"
 
+    def daemons(self) -> tuple[str, ...]:
+        """FRR's daemons that take calls on the node; none of them is called."""
+        for folder in RUN_FOLDERS:
+            sockets = [name for name in self._names(folder) if name.endswith(".vty")]
+            if found := [name for name in sockets if listens(f"{folder}/{name}", self.pid)]:
+                return tuple(sorted(name.removesuffix(".vty") for name in found))
+        return ()
+
     def processes(self) -> tuple[NodeProcess, ...]:
         """The node's processes, its first one included."""
         self._refuse_bridge()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from topologies.durable import write_whole
 from topologies.errors import Fault, Mistake
 from topologies.runtime import wire
 from topologies.runtime.model import LabRecord
@@ -161,25 +162,6 @@ def here(env: Mapping[str, str] | None = None, uid: int | None = None) -> Store:
         return Store(Path("/var/lib/closlab"))
     home = env.get("XDG_STATE_HOME") or Path(env.get("HOME") or "~").expanduser() / ".local/state"
     return Store(Path(home) / "closlab")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Put a file on disk so that any reader, also after a power cut, finds the old or the new one. Raises OSError."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
-    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _keep(path: Path, before: Path) -> None:

@@ -13,15 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
-from napalm.base.exceptions import (
-    CommandErrorException,
-    CommitConfirmException,
-    CommitError,
-    MergeConfigException,
-    ReplaceConfigException,
-)
-
 from napalm_frr.candidate import Aim, Candidate
+from napalm_frr.errors import ChangeError, NotCommitted, NothingWaits, NotTaken, StepFailed
 from napalm_frr.normal import normal
 from napalm_frr.steps import KEPT, RESTORED, ROLLED_BACK, SHOW, Change, Code, call, change, digest, words
 from napalm_frr.transport import Transport
@@ -56,15 +49,22 @@ class Commits:
         return self._router.run(SHOW).stdout
 
     def commit(
-        self, candidate: Candidate, message: str = "", revert_in: int | None = None, outcome: str = KEPT
+        self,
+        candidate: Candidate,
+        message: str = "",
+        revert_in: int | None = None,
+        outcome: str = KEPT,
+        seen: str = "",
     ) -> None:
         """Have the router run what a candidate wants, for `revert_in` seconds if nobody confirms, or for good.
 
-        Raises CommitError where another change is under way, and MergeConfigException or ReplaceConfigException where
-        FRR does not take it: then the router runs what it ran before.
+        `seen` is what the router ran a moment ago, if somebody looked: it is asked again only where that has changed.
+
+        Raises NotCommitted where another change is under way, and NotTaken where FRR does not take it: then the router
+        runs what it ran before.
         """
         ident = uuid.uuid4().hex
-        aim, done = self._begin(ident, candidate, message, KEPT_WITHIN if revert_in is None else revert_in)
+        aim, done = self._begin(ident, candidate, message, KEPT_WITHIN if revert_in is None else revert_in, seen)
         back = self._verify(ident, aim, done, candidate)
         if revert_in is None:
             self._keep(ident, outcome)
@@ -72,11 +72,11 @@ class Commits:
             self._expect(self._step(["offer", ident], {"undo": back}))
 
     def confirm(self) -> None:
-        """Keep the change that waits for it. Raises CommitConfirmException where there is none."""
+        """Keep the change that waits for it. Raises NothingWaits where there is none."""
         self._keep("", KEPT)
 
     def rollback(self) -> None:
-        """Take the pending change back, or else the last one that was kept. CommitError where there is neither."""
+        """Take the pending change back, or else the last one that was kept. NotCommitted where there is neither."""
         pending = self.change("pending")
         if pending is not None:
             aim = Aim(normal(pending.snapshot), ())
@@ -86,8 +86,14 @@ class Commits:
         last = self.change("last")
         if last is None or last.outcome != KEPT:
             told = f"the last change, by {last.who}, is {last.outcome}" if last else "no change was made"
-            raise CommitError(f"{self._place}: nothing to roll back: {told}")
+            raise NotCommitted(f"{self._place}: nothing to roll back: {told}")
         self.commit(Candidate(replaces=True, texts=(last.snapshot,)), outcome=ROLLED_BACK)
+
+    def abandon(self, left: Change) -> None:
+        """Take back a change whose maker vanished half-way, before it could be confirmed; its timer is not awaited."""
+        aim = Aim(normal(left.snapshot), ())
+        back = aim.way_back_from(normal(self.running()))
+        self._expect(self._step(["revert", left.id, RESTORED], {"undo": back}))
 
     def change(self, which: str) -> Change | None:
         """The change that is `pending`, or the `last` one that ended; None where the router remembers none."""
@@ -97,10 +103,11 @@ class Commits:
         self._expect(done)
         return change(done.stdout)
 
-    def _begin(self, ident: str, candidate: Candidate, message: str, seconds: int) -> tuple[Aim, Finished]:
+    def _begin(self, ident: str, candidate: Candidate, message: str, seconds: int, seen: str) -> tuple[Aim, Finished]:
         """Work the change out and have it applied; again where the router was changed in between."""
-        for _ in range(TRIES):
-            seen = self.running()
+        for attempt in range(TRIES):
+            if attempt or not seen:
+                seen = self.running()
             before = normal(seen)
             aim = Aim(before, candidate.over(before))
             step = ["begin", ident, myself(), str(seconds), " ".join(message.split()), digest(seen)]
@@ -139,24 +146,23 @@ class Commits:
         return self._router.run(["sh"], input=text, check=False, timeout=STEP_WITHIN)
 
     def _expect(self, done: Finished) -> None:
-        """Raise what NAPALM has for a step that was not done."""
+        """Raise what stands for a step that was not done."""
         told = done.stderr.strip()
         match done.code:
             case 0:
                 return
             case Code.BUSY:
-                raise CommitError(f"{self._place}: a change by {told} is under way or waits to be confirmed")
+                raise NotCommitted(f"{self._place}: a change by {told} is under way or waits to be confirmed")
             case Code.CHANGED:
-                raise CommitError(f"{self._place}: somebody else keeps changing it; try again")
+                raise NotCommitted(f"{self._place}: somebody else keeps changing it; try again")
             case Code.NOTHING:
-                raise CommitConfirmException(f"{self._place}: no change waits; the last one: {told or 'none'}")
+                raise NothingWaits(f"{self._place}: no change waits; the last one: {told or 'none'}")
             case Code.INCOMPLETE:
-                raise CommitError(f"{self._place}: the former configuration is NOT wholly back:\n{told}")
+                raise NotCommitted(f"{self._place}: the former configuration is NOT wholly back:\n{told}")
             case Code.UNSAVED:
-                raise CommitError(f"{self._place}: it runs, but is not the startup configuration:\n{told}")
+                raise NotCommitted(f"{self._place}: it runs, but is not the startup configuration:\n{told}")
             case _:
-                raise CommandErrorException(f"{self._place}: may you change it (as root)? {failure(done)}")
+                raise StepFailed(f"{self._place}: may you change it (as root)? {failure(done)}")
 
-    def _refusal(self, candidate: Candidate, why: str) -> MergeConfigException | ReplaceConfigException:
-        kind = ReplaceConfigException if candidate.replaces else MergeConfigException
-        return kind(f"{self._place}: not taken, the former configuration runs. {why}")
+    def _refusal(self, candidate: Candidate, why: str) -> ChangeError:
+        return NotTaken(f"{self._place}: not taken, the former configuration runs. {why}", replaces=candidate.replaces)

@@ -6,10 +6,10 @@ RUNNING = "show running-config"
 STORES = ("running", "startup", "candidate")
 REMOVED = "<removed>"
 # The integrated file, unless vtysh.conf says that there is none (Debian's package puts one there that nobody reads);
-# else those of the daemons.
+# else those of the daemons, whose names all end alike; there are other files, as for support bundles.
 STARTUP = """cd /etc/frr || exit 0
 if [ -e frr.conf ] && ! grep -qs '^no service integrated-vtysh-config' vtysh.conf; then exec cat frr.conf; fi
-for each in *.conf; do case $each in frr.conf|vtysh.conf|'*.conf') ;; *) cat "$each" ;; esac; done"""
+for each in *.conf; do case $each in zebra.conf|[a-z]*d.conf) cat "$each" ;; esac; done"""
 _AROUND = re.compile(r"\A.*?Current configuration:\n|^XFRR_\w+\n", re.DOTALL | re.MULTILINE)
 _SECRET = re.compile(
     r"^(\s*(?:"

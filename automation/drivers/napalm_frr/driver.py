@@ -24,6 +24,7 @@ from napalm.base.exceptions import (
 from napalm_frr import bgp, bgp_config, changes, config, interfaces, linux, lldp, normal, probes, routes, system, tree
 from napalm_frr.candidate import Candidate
 from napalm_frr.commits import Commits
+from napalm_frr.raising import in_napalms_words
 from napalm_frr.transport import Target, Transport, connect
 
 ZEBRA, BGPD = "zebra", "bgpd"
@@ -53,6 +54,7 @@ class FRRDriver(NetworkDriver):
         self._device: Transport | None = None
         self._daemons: tuple[str, ...] = ()
         self._candidate: Candidate | None = None
+        self._seen = ""  # what ran when it was last compared
 
     def _router(self) -> Transport:
         """The open way; ConnectionClosedException where there is none."""
@@ -64,14 +66,14 @@ class FRRDriver(NetworkDriver):
         """Connect, and note which daemons of FRR are there. Raises ConnectionException."""
         device = connect(Target(self.hostname, self.username, self.password, self.timeout, self._options))
         try:
-            daemons = device.run(["vtysh", "-c", "show daemons"]).stdout
+            daemons = device.daemons()
         except CommandErrorException as error:
             device.close()
             raise ConnectionException(
                 f"{self.hostname}: FRR does not answer, or does not run there: {error}"
             ) from error
         self._device = device
-        self._daemons = tuple(daemons.split())
+        self._daemons = tuple(daemons)
 
     def close(self) -> None:
         """Disconnect; fine when done twice. What was loaded is forgotten, what waits to be confirmed waits on."""
@@ -215,7 +217,8 @@ class FRRDriver(NetworkDriver):
         """What a commit would change: lines that go (-) and come (+), below the blocks that they are in."""
         if self._candidate is None:
             return ""
-        running = normal.normal(self._commits().running())
+        self._seen = self._commits().running()
+        running = normal.normal(self._seen)
         return changes.changes(running, self._candidate.over(running))
 
     def commit_config(self, message: str = "", revert_in: int | None = None) -> None:
@@ -230,15 +233,19 @@ class FRRDriver(NetworkDriver):
         if self._candidate is None:
             raise CommitError(f"{self.hostname}: nothing is loaded that could be committed")
         candidate, self._candidate = self._candidate, None
-        self._commits().commit(candidate, message, revert_in)
+        seen, self._seen = self._seen, ""
+        with in_napalms_words():
+            self._commits().commit(candidate, message, revert_in, seen=seen)
 
     def confirm_commit(self) -> None:
         """Keep the commit that waits for it, whoever made it. Raises CommitConfirmException where none does."""
-        self._commits().confirm()
+        with in_napalms_words():
+            self._commits().confirm()
 
     def has_pending_commit(self) -> bool:
         """Whether a commit, whoever made it, waits on the router to be confirmed."""
-        pending = self._commits().change("pending")
+        with in_napalms_words():
+            pending = self._commits().change("pending")
         return pending is not None and pending.confirmable
 
     def discard_config(self) -> None:
@@ -247,7 +254,8 @@ class FRRDriver(NetworkDriver):
 
     def rollback(self) -> None:
         """Take the commit back that waits to be confirmed, or else the last one. Raises CommitError for neither."""
-        self._commits().rollback()
+        with in_napalms_words():
+            self._commits().rollback()
 
     def ping(
         self,

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
+from threading import Lock
 
 from napalm.base.exceptions import CommandErrorException, ConnectionException
 
@@ -11,13 +12,31 @@ from topologies.errors import ClosError
 from topologies.process import Finished
 from topologies.runtime import door, store
 from topologies.runtime.door import Door
-from topologies.runtime.store import Store
+from topologies.runtime.model import LabRecord
+from topologies.runtime.store import RECORD, Store
+
+_READING = Lock()
 
 
 @cache
 def labs(setting: str | None) -> Store:
     """Where labs are remembered, found once for each CLOSLAB_STATE: joining a lab makes an ordinary user root in it."""
     return store.here({"CLOSLAB_STATE": setting} if setting else None)
+
+
+def recorded(at: Store, name: str) -> LabRecord:
+    """The record of a lab, read again only when its file is another: one is opened for each of many routers."""
+    try:
+        file = (at.folder(name) / RECORD).stat()
+    except OSError:
+        return at.read(name)  # it knows what to say
+    with _READING:
+        return _read(at, name, (file.st_ino, file.st_mtime_ns, file.st_size))
+
+
+@lru_cache(maxsize=4)
+def _read(at: Store, name: str, stamp: tuple[int, int, int]) -> LabRecord:
+    return at.read(name)
 
 
 def open_lab(target: Target) -> "LabTransport":
@@ -28,7 +47,7 @@ def open_lab(target: Target) -> "LabTransport":
     """
     name = str(target.options["lab"])
     try:
-        record = labs(os.environ.get("CLOSLAB_STATE")).read(name)
+        record = recorded(labs(os.environ.get("CLOSLAB_STATE")), name)
         door.enter(record)
         return LabTransport(door.open_door(record, target.hostname), target.timeout)
     except ClosError as error:
@@ -60,6 +79,16 @@ class LabTransport:
             return self._node.run(argv, input=input, check=check, timeout=timeout or self._timeout)
         except ClosError as error:
             raise CommandErrorException(f"{self._node.node}: {error}") from error
+
+    def daemons(self) -> Sequence[str]:
+        """Those that take calls. vtysh would tell too, and takes longer than all the rest of a question."""
+        try:
+            found = self._node.daemons()
+        except (ClosError, OSError) as error:
+            raise CommandErrorException(f"{self._node.node}: {error}") from error
+        if not found:
+            raise CommandErrorException(f"{self._node.node}: no daemon of FRR takes calls")
+        return found
 
     def close(self) -> None:
         """Nothing stays open between two questions."""

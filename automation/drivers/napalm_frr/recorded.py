@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napalm.base.exceptions import CommandErrorException, ConnectionException
 
-from napalm_frr.transport import Target
+from napalm_frr.transport import Target, known_to_vtysh
 from topologies.process import Finished, failure
 
 LONGEST = 150  # characters of a file's name
@@ -49,6 +49,10 @@ class RecordedTransport:
         if check and finished.code:
             raise CommandErrorException(failure(finished))
         return finished
+
+    def daemons(self) -> Sequence[str]:
+        """Those that vtysh reaches."""
+        return known_to_vtysh(self)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -14,7 +14,7 @@ from typing import Any
 import paramiko
 from napalm.base.exceptions import CommandErrorException, ConnectAuthError, ConnectionException
 
-from napalm_frr.transport import Target
+from napalm_frr.transport import Target, known_to_vtysh
 from topologies.process import Finished, failure
 
 # Shells of users other than root do not look where `bridge` and `lldpcli` are; answers are read, so not translated.
@@ -121,6 +121,10 @@ class SshTransport:
         if check and code:
             raise CommandErrorException(f"{self._place}: {failure(finished)}")
         return finished
+
+    def daemons(self) -> Sequence[str]:
+        """Those that vtysh reaches."""
+        return known_to_vtysh(self)
 
     def close(self) -> None:
         """Log out."""

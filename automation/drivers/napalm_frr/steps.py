@@ -9,7 +9,7 @@ from enum import IntEnum
 
 SHOW = ("vtysh", "-c", "show running-config no-header")
 HOME = "/run/napalm_frr"  # gone with a restart of the machine, which runs its startup configuration then
-STATUS_LINES = 6
+STATUS_LINES = 7
 _CHATTER = re.compile(r"\[\d+\|\w+\] (?:sending configuration|done)|Waiting for children .*")  # of vtysh, from FRR 9 on
 KEPT, ROLLED_BACK, RESTORED = "kept", "rolled back", "restored"
 
@@ -27,7 +27,10 @@ class Code(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change that the router remembers. `deadline` is in seconds since the epoch; `outcome` is "" until it ended."""
+    """A change that the router remembers. `outcome` is "" until it ended.
+
+    `deadline`, and `when` it began or else ended, are in seconds since the epoch.
+    """
 
     id: str
     who: str
@@ -35,6 +38,7 @@ class Change:
     deadline: str
     outcome: str
     confirmable: bool
+    when: str
     snapshot: str
 
 
@@ -72,5 +76,5 @@ def digest(text: str) -> str:
 def change(answer: str) -> Change:
     """The change that the step `show` tells of."""
     *status, snapshot = answer.split("\n", STATUS_LINES)
-    ident, who, message, deadline, outcome, confirmable = status
-    return Change(ident, who, message, deadline, outcome, confirmable == "yes", snapshot)
+    ident, who, message, deadline, outcome, confirmable, when = status
+    return Change(ident, who, message, deadline, outcome, confirmable == "yes", when, snapshot)

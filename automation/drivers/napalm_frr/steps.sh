@@ -16,7 +16,7 @@
 #             snapshot flat daemons                    what ran before: the text, comparable, and which daemons
 #   last/     the same, and outcome                    the change that ended last
 #
-# It needs sh, coreutils, util-linux and vtysh.
+# It needs sh, sed, coreutils, util-linux and vtysh.
 set -u
 umask 077
 export LC_ALL=C
@@ -51,6 +51,13 @@ flat() {
 }
 
 daemons() { timeout $PATIENCE vtysh -c 'show daemons' | tr -s ' ' '\n' | sort; }
+
+# What runs, and which daemons are there, by one vtysh: to start it is what takes long.
+look() {
+    timeout $PATIENCE vtysh -c 'show daemons' -c 'show running-config no-header' >"$work/look"
+    sed -n 1p "$work/look" | tr -s ' ' '\n' | sort >"$work/daemons"
+    sed 1d "$work/look" >"$work/snapshot"
+}
 
 lock() {
     exec 9>"$home/lock"
@@ -118,10 +125,9 @@ begin() { # ID WHO SECONDS MESSAGE SEEN
     settle
     [ ! -d "$home/pending" ] || busy
     read_file -C -f "$work/delta" >"$work/said" 2>&1 || fail $GRAMMAR "$(cat "$work/said")"
-    running >"$work/snapshot"
+    look
     [ "$(sha256sum <"$work/snapshot")" = "$5  -" ] || fail $CHANGED 'the running configuration has changed meanwhile'
     flat <"$work/snapshot" >"$work/flat"
-    daemons >"$work/daemons"
     echo "$1" >"$work/id"
     echo "$2" >"$work/who"
     echo "$4" >"$work/message"
@@ -172,6 +178,7 @@ show() { # pending|last
         echo "$(cat $each 2>/dev/null)"
     done
     [ -e confirm ] && echo yes || echo no
+    stat -c %Y outcome 2>/dev/null || stat -c %Y id
     cat snapshot
 }
 

@@ -1,4 +1,4 @@
-"""The seam between the driver and a router: three verbs, and the ways of reaching one.
+"""The seam between the driver and a router: four verbs, and the ways of reaching one.
 
 Which way is taken, the optional arguments say: `lab` names a running lab of closlab, `recorded` a folder of answers;
 else it is SSH. Arguments that a way does not know are passed over, for inventories carry those of other drivers too.
@@ -38,8 +38,16 @@ class Transport(Protocol):
     ) -> Finished:
         """Run a program there to its end, with an input; with `check`, another exit code than 0 is an error."""
 
+    def daemons(self) -> Sequence[str]:
+        """Which daemons of FRR are there; CommandErrorException where none is."""
+
     def close(self) -> None:
         """Let go of it; fine when done twice."""
+
+
+def known_to_vtysh(router: Transport) -> Sequence[str]:
+    """The daemons that vtysh reaches."""
+    return router.run(["vtysh", "-c", "show daemons"]).stdout.split()
 
 
 def connect(target: Target) -> Transport:

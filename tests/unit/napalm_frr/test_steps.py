@@ -32,7 +32,7 @@ def test_files_and_words_arrive_as_they_are(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_change_is_told_in_lines_before_what_ran_before_it() -> None:
     """A change that is not ended has no outcome, and one without a message none."""
-    told = change("4711\nann on far, process 7\n\n1795624966\n\nyes\nhostname r1\n!\nend\n")
+    told = change("4711\nann on far, process 7\n\n1795624966\n\nyes\n1795624906\nhostname r1\n!\nend\n")
 
     assert (told.id, told.who, told.message, told.outcome) == ("4711", "ann on far, process 7", "", "")
     assert told.confirmable

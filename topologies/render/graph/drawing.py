@@ -1,8 +1,9 @@
 """What is drawn: boxes in tiers and cables between them, taken from a lab of any origin and from how it stands now."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from topologies.lab import Lab, LabNode, Veth
 from topologies.model import TIERS, Role
@@ -17,16 +18,14 @@ class State(StrEnum):
     DOWN = "down"
 
 
-@dataclass(frozen=True, slots=True)
-class States:
+class States(Struct, frozen=True):
     """How a running lab stands: nodes by name, cables by either end (`leaf1:eth1`). What is not named is unknown."""
 
     nodes: Mapping[str, State] = field(default_factory=dict)
     cables: Mapping[str, State] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """A node as drawn. `facts` are lines under its name, the most telling first; `pod` is "" where there are none."""
 
     name: str
@@ -36,8 +35,7 @@ class Box:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Cable:
+class Cable(Struct, frozen=True):
     """A cable as drawn, between two boxes by name; the interfaces are for its tooltip."""
 
     a: str
@@ -47,8 +45,7 @@ class Cable:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """A whole picture: tiers from the top down, boxes from left to right."""
 
     title: str

@@ -4,8 +4,9 @@ Boxes shrink in three steps as a tier fills up: name and facts, name alone, name
 """
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from topologies.render.graph.drawing import Box, Cable, Drawing
 
@@ -28,8 +29,7 @@ class Size(Enum):
 HEIGHTS = {Size.FULL: 58.0, Size.NAME: 34.0, Size.UPRIGHT: 76.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A box with its place: centre in x, top edge in y."""
 
     box: Box
@@ -40,8 +40,7 @@ class Placed:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """A cable with its ends: from the lower edge of the higher box to the upper edge of the lower one."""
 
     cable: Cable
@@ -52,8 +51,7 @@ class Drawn:
     beside: bool  # both boxes are in one tier
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(Struct, frozen=True):
     """The ground behind the boxes of one pod."""
 
     name: str
@@ -63,8 +61,7 @@ class Panel:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A picture with all places settled."""
 
     width: float

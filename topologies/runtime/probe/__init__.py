@@ -8,7 +8,7 @@ from functools import cache
 from topologies.runtime.probe import kernel, programs
 from topologies.runtime.probe.capability import Capability, first_lack
 
-__all__ = ["Capability", "all", "lack_of_containerlab", "lack_of_netns"]
+__all__ = ["Capability", "all", "lack_of_containerlab", "lack_of_netns", "lack_of_ztp"]
 
 
 @cache
@@ -22,6 +22,7 @@ def all() -> tuple[Capability, ...]:
         programs.ping(),
         programs.frr(),
         programs.gobgp(),
+        programs.ztp(),
         programs.docker(),
         programs.containerlab(),
         programs.frr_image(),
@@ -37,6 +38,12 @@ def lack_of_netns() -> str:
     rooted, rootless = kernel.namespaces(), kernel.user_namespaces()
     namespaces = rooted if rooted.present or not rootless.present else rootless
     return first_lack(namespaces, programs.nsenter(), programs.frr())
+
+
+@cache
+def lack_of_ztp() -> str:
+    """What is missing for labs that provision themselves, and its cure; "" when nothing is."""
+    return first_lack(programs.ztp())
 
 
 @cache

@@ -1,10 +1,9 @@
 """One thing that a machine can do, or what it lacks for it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(Struct, frozen=True):
     """`purpose`: what it is for. `detail`: what was found. `lack` is "" when it is there, `cure` one command if not."""
 
     name: str

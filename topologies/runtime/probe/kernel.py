@@ -2,9 +2,10 @@
 
 import os
 import shlex
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from topologies import process
 from topologies.errors import Mistake
@@ -19,8 +20,7 @@ RESTRICTIONS = (  # what distributions forbid unprivileged user namespaces with:
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """A shell command that works in a namespace of its own exactly where the kernel can do the thing."""
 
     name: str

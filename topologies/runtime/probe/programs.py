@@ -17,6 +17,15 @@ from topologies.runtime.probe.capability import Capability
 FRR_FOLDERS = ("/usr/lib/frr", "/usr/libexec/frr", "/usr/local/sbin")
 OLDEST_CONTAINERLAB = (0, 79, 0)
 OWN_TOOLS = Path(__file__).parents[3] / ".cache" / "tools"  # where `make tools` builds
+NODE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ZTP = {  # program -> Debian's package
+    "kea-dhcp4": "kea-dhcp4-server",
+    "busybox": "busybox",
+    "lldpd": "lldpd",
+    "lldpcli": "lldpd",
+    "openssl": "openssl",
+    "python3": "python3",
+}
 NEED_MODULES = b"/proc/modules"
 # containerlab asks github.com for newer versions of itself at every start, unless told not to.
 ASK_NOBODY = {"CLAB_VERSION_CHECK": "disable"}
@@ -61,6 +70,17 @@ def gobgp() -> Capability:
     if found := shutil.which("gobgpd"):
         return Capability(name, use, detail=f"{_version(found, '--version') or 'some version'} at {found}")
     return Capability(name, use, lack="gobgpd not found", cure="apt-get install gobgpd")
+
+
+@cache
+def ztp() -> Capability:
+    """What nodes run that provision themselves, looked for where nodes look."""
+    name, use = "zero-touch provisioning", "`closlab up --ztp`"
+    missing = [program for program in ZTP if not shutil.which(program, path=NODE_PATH)]
+    if missing:
+        packages = dict.fromkeys(ZTP[program] for program in missing)
+        return Capability(name, use, lack=f"no {', '.join(missing)}", cure=f"apt-get install {' '.join(packages)}")
+    return Capability(name, use, detail=f"Kea {_version('/usr/sbin/kea-dhcp4', '-v') or 'of some version'}")
 
 
 @cache

@@ -34,5 +34,5 @@ while ip -6 route del default 2>/dev/null; do :; done
 ip -4 -batch /etc/closlab/ip4.batch
 ip -6 -batch /etc/closlab/ip6.batch
 if [ -x /usr/lib/frr/mgmtd ]; then start mgmtd /run/frr/mgmtd.vty /usr/lib/frr/mgmtd -P 0 --limit-fds 4096 --log file:/var/log/frr/mgmtd.log; fi
-start zebra /run/frr/zserv.api /usr/lib/frr/zebra -f /etc/frr/zebra.conf -P 0 --limit-fds 4096 --log file:/var/log/frr/zebra.log
+start zebra /run/frr/zserv.api /usr/lib/frr/zebra -f /etc/frr/zebra.conf -P 0 --limit-fds 4096 --log file:/var/log/frr/zebra.log --v6-rr-semantics
 start bgpd /run/frr/bgpd.vty /usr/lib/frr/bgpd -f /etc/frr/bgpd.conf -P 0 --limit-fds 4096 --log file:/var/log/frr/bgpd.log

@@ -1,0 +1,167 @@
+"""The server's two doors: HTTPS for switches, and one for whoever runs the lab, on the node's loopback only.
+
+POST /v1/bootstrap   {"nonce": …}                  200 the bundle · 403 {"reason": …}
+POST /v1/progress    {"moves": […]}                200 {"absent": […]}
+GET  /v1/ztp.json                                  200 the same way in, in SONiC's shape
+GET  /status?seen=N&within=S      (loopback)       200 all switches and moves, once there is more than N
+POST /approve        {"serial", "node", "mac"}     (loopback)
+"""
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from automation.ztp.server.desk import Desk
+from automation.ztp.server.model import Caller
+from automation.ztp.trouble import Refusal, Trouble
+
+MOST_BYTES = 1 << 20  # of a request
+SILENCE = 60  # seconds that a connection may say nothing
+LONGEST_WAIT = 30.0  # seconds that /status holds an answer back
+
+Answer = tuple[int, bytes]
+
+
+class Doors(ThreadingHTTPServer):
+    """A listening socket whose connections are threads; each does its TLS handshake in its own."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], desk: Desk, tls: ssl.SSLContext | None) -> None:
+        self.desk = desk
+        self.tls = tls
+        super().__init__(address, Inner if tls is None else Outer)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, in its thread."""
+        request.settimeout(SILENCE)
+        try:
+            sock = request if self.tls is None else self.tls.wrap_socket(request, server_side=True)
+        except OSError:  # no TLS, or nobody that trusts us: its own side says so
+            return
+        with sock:
+            super().finish_request(sock, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A connection that breaks off is its own affair; anything else goes to the log."""
+        import sys
+
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """What both doors share: a body of JSON, an answer of JSON, and errors with their reason."""
+
+    protocol_version = "HTTP/1.1"
+    server: Doors
+    routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {}
+
+    def do_GET(self) -> None:
+        """Answer a question."""
+        self._serve("GET", None)
+
+    def do_POST(self) -> None:
+        """Answer a request with a body."""
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 < length <= MOST_BYTES:
+            self._send(*failed(400, f"a body of 1 to {MOST_BYTES} bytes"))
+            self.close_connection = True
+            return
+        try:
+            body = json.loads(self.rfile.read(length))
+        except ValueError as error:
+            self._send(*failed(400, f"no JSON: {error}"))
+            return
+        self._serve("POST", body if isinstance(body, dict) else {})
+
+    def log_message(self, format: str, *words: object) -> None:
+        """Nothing: what matters is in the registry."""
+
+    def _serve(self, method: str, body: Any) -> None:
+        route = self.routes.get((method, urlsplit(self.path).path))
+        if route is None:
+            self._send(*failed(404, f"no {method} {self.path}"))
+            return
+        try:
+            self._send(*route(self, body))
+        except Refusal as error:
+            self._send(*failed(403, str(error)))
+        except Trouble as error:
+            self._send(*failed(400, str(error)))
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Outer(Handler):
+    """The door for switches."""
+
+    def caller(self) -> Caller:
+        """Who asks."""
+        told = {name: (self.headers.get(header) or "")[:200] for name, header in HEADERS.items()}
+        return Caller(**told, address=self.client_address[0])
+
+    def bootstrap(self, body: Any) -> Answer:
+        """A bundle."""
+        return 200, self.server.desk.bootstrap(self.caller(), body.get("nonce"))
+
+    def progress(self, body: Any) -> Answer:
+        """A report."""
+        return 200, written({"absent": self.server.desk.progress(self.caller(), body.get("moves"))})
+
+    routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
+        ("POST", "/v1/bootstrap"): bootstrap,
+        ("POST", "/v1/progress"): progress,
+    }
+
+
+class Inner(Handler):
+    """The door for whoever runs the lab."""
+
+    def status(self, body: Any) -> Answer:
+        """All that is known, once there is more than the asker has seen."""
+        asked = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        try:
+            seen, within = int(asked.get("seen", -1)), min(float(asked.get("within", 0)), LONGEST_WAIT)
+        except ValueError as error:
+            raise Trouble(str(error)) from error
+        registry = self.server.desk.registry
+        changes = registry.wait(seen, within)
+        return 200, written({"changes": changes, "switches": registry.switches(), "moves": registry.moves()})
+
+    def approve(self, body: Any) -> Answer:
+        """An approval."""
+        self.server.desk.approve(body.get("serial"), body.get("node"), body.get("mac", ""))
+        return 200, written({})
+
+    routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
+        ("GET", "/status"): status,
+        ("POST", "/approve"): approve,
+    }
+
+
+HEADERS = {
+    "serial": "SERIAL-NUMBER",
+    "mac": "BASE-MAC-ADDRESS",
+    "model": "PRODUCT-NAME",
+    "version": "SOFTWARE-VERSION",
+}
+
+
+def written(content: Mapping[str, object]) -> bytes:
+    """JSON."""
+    return json.dumps(content).encode()
+
+
+def failed(status: int, reason: str) -> Answer:
+    """An answer that says why not."""
+    return status, written({"reason": reason})

@@ -1,0 +1,78 @@
+"""What the user sees of switches that provision themselves: a table that moves on a terminal, else a line a move."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from automation.ztp.standing import Standing
+from automation.ztp.states import State
+from labs.cli import screen
+from labs.cli.reports import Report
+
+if TYPE_CHECKING:
+    from labs.provision import Show
+
+TIMED = tuple(state for state in State if state is not State.READY)
+COLUMNS = ("SWITCH", "SERIAL", "MGMT", "STATE", *(state.upper() for state in TIMED), "WHY")
+
+
+@contextmanager
+def live() -> "Iterator[Show]":
+    """A `Show` for as long as the block lasts."""
+    if not sys.stderr.isatty():
+        told: dict[tuple[str, str], tuple[State, str]] = {}
+        yield lambda found: _tell(found, told)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    # No refreshing thread: joining a user namespace is for processes with one thread only.
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as area:
+        yield lambda found: area.update(screen.grid(COLUMNS, rows(found), wrapped=1), refresh=True)
+
+
+def show_switches(found: Sequence[Standing]) -> None:
+    """Where all switches stand, as a result; states that none was in are left out."""
+    cells = rows(found)
+    used = [at for at, column in enumerate(COLUMNS) if any(row[at] for row in cells) or column == "STATE"]
+    screen.table([COLUMNS[at] for at in used], [[row[at] for at in used] for row in cells], wrapped=1)
+
+
+def rows(found: Sequence[Standing]) -> list[list[str]]:
+    """A row for each switch, its seconds in each state among them."""
+    return [
+        [
+            each.node or "?",
+            each.serial,
+            each.address,
+            each.state.value,
+            *(f"{each.seconds[state]:.2f}" if state in each.seconds else "" for state in TIMED),
+            each.why,
+        ]
+        for each in found
+    ]
+
+
+def switch_reports(found: Sequence[Standing]) -> list[Report]:
+    """The same for JSON."""
+    return [
+        {
+            "node": each.node,
+            "serial": each.serial,
+            "mac": each.mac,
+            "address": each.address,
+            "state": each.state.value,
+            "why": each.why,
+            "seconds": {state.value: round(seconds, 3) for state, seconds in each.seconds.items()},
+        }
+        for each in found
+    ]
+
+
+def _tell(found: Sequence[Standing], told: dict[tuple[str, str], tuple[State, str]]) -> None:
+    """A line for each switch that moved since the last look."""
+    for each in found:
+        if each.mac and told.get((each.serial, each.mac)) != (each.state, each.why):
+            told[each.serial, each.mac] = (each.state, each.why)
+            screen.remark(f"ztp: {each.node or each.serial} {each.state}{f': {each.why}' if each.why else ''}")

@@ -1,0 +1,86 @@
+"""Commands on labs that provision themselves: `up --ztp`, `ztp status`, `ztp approve`, `ztp reprovision`.
+
+What they work with is imported when they run, so that `--help` is quick.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labs.cli import screen
+from labs.cli.options import AsJson, LabName, NodeName, OneLab
+from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
+
+if TYPE_CHECKING:
+    from topologies.deploy import Source
+
+
+def up_from_nothing(
+    source: "Source",
+    runtime: str,
+    inventory: Path | None,
+    *,
+    ztp: bool,
+    check: bool,
+    within: float,
+    as_json: bool,
+) -> int:
+    """`up --ztp`: the same end as `up`, with where the switches stand on the way."""
+    if not ztp:
+        raise Mistake("--inventory says which switch is which node, for --ztp: say that too")
+    from labs.cli.ending import show_ending
+    from labs.cli.provisioning import live, show_switches
+    from labs.provision import bring_up_from_nothing
+
+    with screen.progress() as say, live() as show:
+        done = bring_up_from_nothing(
+            source, runtime, say=say, show=show, inventory=inventory, check=check, within=within
+        )
+    if not as_json:
+        show_switches(done.switches)
+    show_ending(done.brought, as_json=as_json)
+    return EXIT_FINE if done.brought.fine else EXIT_CHECK_FAILED
+
+
+def ztp_status(name: OneLab = "", lab: LabName = "", as_json: AsJson = False) -> int:
+    """Show where each switch stands, and how long it was in each state."""
+    from automation.ztp.standing import standings
+    from automation.ztp.watching import Desk, expected
+    from labs.cli.chosen import chosen
+    from labs.cli.provisioning import show_switches, switch_reports
+
+    record = chosen(name, lab)
+    found = standings(Desk(record).status(), expected(record))
+    if as_json:
+        screen.document({"lab": record.name, "switches": switch_reports(found)})
+    else:
+        show_switches(found)
+    return EXIT_FINE
+
+
+def ztp_approve(
+    serial: Annotated[str, typer.Argument(metavar="SERIAL", help="A switch's serial number.")],
+    node: NodeName,
+    mac: Annotated[str, typer.Option(metavar="MAC", help="Which of several switches with that serial number.")] = "",
+    lab: LabName = "",
+) -> int:
+    """Have a switch be a node: one that is in no inventory, or in place of another."""
+    from automation.ztp.watching import Desk
+    from labs.cli.chosen import chosen
+
+    record = chosen(lab)
+    Desk(record).approve(serial, node, mac)
+    screen.remark(f"serial {serial} is {node} of lab {record.name}; it asks again by itself")
+    return EXIT_FINE
+
+
+def ztp_reprovision(node: NodeName, lab: LabName = "") -> int:
+    """Have a switch ask for its bundle anew; it runs what it has until the new one takes its place."""
+    from automation.ztp.watching import again
+    from labs.cli.chosen import chosen
+
+    record = chosen(lab)
+    again(record, node)
+    screen.remark(f"{node} of lab {record.name} asks for its bundle anew; `closlab ztp status` shows it")
+    return EXIT_FINE

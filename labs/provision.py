@@ -1,0 +1,176 @@
+"""Bring a fabric up from nothing: its switches boot as they left the factory, and provision themselves."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from automation.ztp import package, trust
+from automation.ztp.contents import contents, switches
+from automation.ztp.factory import LEASE, Made, factory
+from automation.ztp.kea import Management
+from automation.ztp.serials import read_inventory, serials
+from automation.ztp.standing import Standing
+from automation.ztp.watching import provisioned
+from labs.bringup import Brought, bring_up
+from topologies import deploy
+from topologies.errors import Mistake
+from topologies.lab import Lab
+from topologies.runtime import probe
+from topologies.runtime.door import enter
+from topologies.runtime.model import LabRecord, Say
+from topologies.runtime.store import Store, here
+from topologies.waiting import until
+
+NETWORK = IPv4Network("172.20.20.0/22")
+PORT = 8443
+FOLDER = "ztp"  # below the lab's own files
+FIRST_VERSION = 1
+RUNTIMES = ("netns",)
+FREE_WITHIN = 30  # seconds that somebody else may be at work on the lab
+
+Show = Callable[[tuple[Standing, ...]], None]
+
+
+class Provisioned(Struct, frozen=True):
+    """A lab that is up, and how its switches came to be members of it."""
+
+    brought: Brought
+    switches: tuple[Standing, ...]
+
+
+def bring_up_from_nothing(
+    source: deploy.Source,
+    runtime: str,
+    *,
+    say: Say,
+    show: Show,
+    inventory: Path | None = None,
+    check: bool = True,
+    within: float = 120,
+    at: Store | None = None,
+) -> Provisioned:
+    """Deploy a fabric as it leaves the factory, watch it provision itself, then converge and check as `up` does.
+
+    Raises Mistake for what has no plan or cannot be done here, Fault where a switch was not ready in `within` seconds.
+    """
+    at = at or here()
+    made = _made(source, runtime, inventory, at)
+    found: tuple[Standing, ...] = ()
+
+    def then(record: LabRecord) -> LabRecord:
+        nonlocal found
+        enter(record)
+        begun = time.monotonic()
+        found = provisioned(record, made.serials, within=within, show=show)
+        phases = {**record.phases, "provision": time.monotonic() - begun}
+        return replace(noted(record, source.lab, at), phases=phases)
+
+    new = replace(source, lab=factory(source.lab, made))
+    brought = bring_up(
+        new,
+        runtime,
+        say=say,
+        check=check,
+        within=within,
+        prepare=lambda folder: prepare(folder / FOLDER, source, made),
+        then=then,
+        at=at,
+    )
+    return Provisioned(brought, found)
+
+
+def noted(record: LabRecord, planned: Lab, at: Store) -> LabRecord:
+    """The record of a lab with what its routers are meant to run, on disk; as soon as nobody else is at the lab.
+
+    Raises Fault where that takes too long.
+    """
+    latest = record
+
+    def busy() -> str:
+        nonlocal latest
+        try:
+            with at.claim(record.name, "up"):
+                latest = at.read(record.name)  # a node may have been restarted meanwhile
+                latest = replace(latest, lab=remembered(latest.lab, planned))
+                at.write(latest)
+        except Mistake as error:
+            return str(error)
+        return ""
+
+    until(f"lab {record.name} free to note what was provisioned", busy, within=FREE_WITHIN)
+    return latest
+
+
+def remembered(factory: Lab, planned: Lab) -> Lab:
+    """The lab for its record: its routers have the files that they are meant to have, for whoever compares with them.
+
+    A node gets its files when it is first started, so nothing in the lab changes by that.
+    """
+    files = {node.name: {file.path: file for file in node.files} for node in planned.nodes}
+    return replace(
+        factory,
+        nodes=tuple(
+            replace(node, files=tuple(files.get(node.name, {}).get(file.path, file) for file in node.files))
+            for node in factory.nodes
+        ),
+    )
+
+
+def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
+    """Write what the nodes find bound into them: the programs, and what the server hands out."""
+    assert source.plan is not None
+    served = folder / "served"
+    (served / "bundles").mkdir(mode=0o700, parents=True)
+    (folder / "agent.pyz").write_bytes(package.agent())
+    (folder / "server.pyz").write_bytes(package.server())
+    for name, text in (
+        ("server.pem", made.trust.server),
+        ("server.key", made.trust.server_key),
+        ("signer.key", made.trust.signer_key),
+        ("inventory.json", json.dumps({serial: node for node, serial in made.serials.items()})),
+    ):
+        _private(served / name, text)
+    _private(folder / "authority.key", made.trust.authority_key)
+    for node, files in contents(source.lab, source.plan).items():
+        bundle = {"version": FIRST_VERSION, "files": files}
+        (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
+
+
+def _read(inventory: Path) -> Mapping[str, str]:
+    try:
+        return read_inventory(inventory.read_text(), str(inventory))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"cannot read {inventory}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def _made(source: deploy.Source, runtime: str, inventory: Path | None, at: Store) -> Made:
+    if source.plan is None:
+        raise Mistake(f"{source.path}: --ztp is for fabric files: a containerlab file has no plan to provision by")
+    if runtime not in RUNTIMES:
+        raise Mistake(f"--ztp runs on {', '.join(RUNTIMES)}; --runtime {runtime} brings the fabric up without it")
+    if os.geteuid() != 0:
+        raise Mistake("--ztp needs root: lldpd becomes another user, and a lab without root has no other one")
+    if lack := probe.lack_of_ztp():
+        raise Mistake(f"--ztp cannot be done here: {lack}")
+    names = [node.name for node in switches(source.lab)]
+    if len(names) > NETWORK.num_addresses - 4:
+        raise Mistake(f"{len(names)} switches; the management network {NETWORK} has not that many addresses")
+    management = Management(NETWORK, PORT)
+    return Made(
+        serials=serials(source.lab.name, names, _read(inventory) if inventory else {}, str(inventory)),
+        trust=trust.make(source.lab.name, management.server),
+        management=management,
+        folder=str(at.files(source.lab.name) / FOLDER),
+        scripts={LEASE: package.lease_script()},
+    )
