@@ -59,8 +59,13 @@ class Channel:
             if code is self._grpc.StatusCode.CANCELLED and timeout is None:  # closed by ourselves
                 return
             kind_of_fault = Unimplemented if code is self._grpc.StatusCode.UNIMPLEMENTED else Fault
-            raise kind_of_fault(f"{self._place}: {method}: {code.name.lower()}: {error.details()}") from error
+            raise kind_of_fault(f"{self._place}: {method}: {code.name.lower()}: {_last(error.details())}") from error
 
     def close(self) -> None:
         """As `Wire.close`."""
         self._undo.close()
+
+
+def _last(details: str | None) -> str:
+    """gRPC's words without those that it puts before the last error, such as the path by which we reach a node."""
+    return (details or "it says nothing").rpartition("error: ")[2]
