@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 NAME = $(shell sed -n 's/^name: *//p' $(LAB))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab-up lab-down lab-check check test test-quick bench tools image rootfs clean
+.PHONY: help setup lab-up lab-down lab-check check test test-quick bench tools stubs image rootfs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,12 @@ test-quick: setup ## Run the tests that need no lab
 bench: setup ## Measure against containerlab and munet, and write docs/performance.md (SUITE=all RUNS=5)
 	$(PYTHON) -m tests.bench $(SUITE) --runs $(RUNS)
 
-tools: ## Build the pinned containerlab into .cache/tools
+tools: setup ## Build the pinned containerlab and gobgpd into .cache/tools
 	@.ci/containerlab
+	@.ci/gobgp
+
+stubs: setup ## Make the Python modules of GoBGP's API from its .proto files
+	@.ci/stubs v3
 
 image: ## Build the node image closlab/frr from Debian packages
 	@.ci/image
@@ -55,5 +59,5 @@ rootfs: ## Make a root file system with Debian 13's FRR in .cache/rootfs
 	@.ci/rootfs
 
 clean: ## Remove what was built here; labs and images stay
-	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf automation/drivers/napalm_gobgp/generated .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -48,3 +48,5 @@ def _changed(old: LabNode, new: LabNode) -> Iterator[str]:
     yield from (name for name in names if getattr(old, name) != getattr(new, name))
     if [file.path for file in old.files] != [file.path for file in new.files]:
         yield "the list of files"
+    elif old.files != new.files and not any(daemon.config for daemon in new.daemons):
+        yield "what its programs read"  # and only what FRR reads is taken to one that runs

@@ -7,10 +7,12 @@ What only shows between nodes (seeds that are alike) has functions of its own.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from telemetry.compare_routes import route_differences
+from telemetry.compare_services import service_differences
 from telemetry.model import ESTABLISHED, Difference, NodeFacts, Session, What
 from topologies.model import Role
 from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedSession
 
+SPEAKERS = {"bgpd", "gobgpd"}
 LAYER4 = "1"  # fib_multipath_hash_policy: over addresses and ports
 USELESS = ("failed", "incomplete", "none", "noarp")  # neighbour states whose MAC says nothing
 
@@ -31,7 +33,7 @@ def differences(plan: Plan, facts: Mapping[str, NodeFacts]) -> tuple[Difference,
         for subject in SUBJECTS:
             found += subject(node, seen)
         found += session_differences(node, seen, owners)
-    return (*found, *polarised(plan, facts))
+    return (*found, *service_differences(plan, facts), *polarised(plan, facts))
 
 
 def daemon_differences(node: NodePlan, seen: NodeFacts) -> Iterator[Difference]:
@@ -116,7 +118,7 @@ def setting_differences(node: NodePlan, seen: NodeFacts) -> Iterator[Difference]
 
 def session_differences(node: NodePlan, seen: NodeFacts, owners: Mapping[str, str]) -> Iterator[Difference]:
     """Sessions that are missing, down, with a wrong peer or ASN, without a capability or BFD, or unplanned."""
-    if seen.paused or "bgpd" in dict(seen.lacks):
+    if seen.paused or SPEAKERS & dict(seen.lacks).keys():
         return
     planned = {session.neighbor: session for session in node.sessions}
     for neighbor, wanted in planned.items():

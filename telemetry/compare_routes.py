@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from telemetry.compare_services import BGP, KERNEL, is_service_route
 from telemetry.lacking import HopNames, live_routes
 from telemetry.model import Difference, NodeFacts, What
 from topologies.lab import MANAGEMENT
@@ -10,7 +11,7 @@ from topologies.plan import NodePlan, StaticRoute
 from topologies.runtime.netlink_decode import KernelRoute
 from topologies.runtime.netlink_encode import MAIN_TABLE
 
-KERNEL, STATIC, BGP = 2, 4, 186
+STATIC = 4
 PROTOCOLS = {KERNEL: "kernel", 3: "boot", STATIC: "static", 9: "ra", 16: "dhcp", BGP: "bgp", 11: "zebra", 196: "static"}
 LINK_LOCAL, MULTICAST = "fe80::/64", "ff00::/8"
 NOWHERE = ("blackhole", "unreachable", "prohibit")
@@ -53,10 +54,13 @@ def _unplanned(node: NodePlan, live: dict[str, KernelRoute], hop_names: HopNames
     planned |= {_prefix(route) for route in node.static_routes if route.table == MAIN_TABLE}
     planned |= set(_connected(node)) | {LINK_LOCAL, MULTICAST}
     for prefix, route in live.items():
-        if prefix in planned or route.type in NOWHERE or _is_management(route, hop_names):
+        over = hop_names(route.hops)
+        if prefix in planned or route.type in NOWHERE or _is_management(route, over):
+            continue
+        if is_service_route(node, prefix, route, over):
             continue
         protocol = PROTOCOLS.get(route.protocol, f"protocol {route.protocol}")
-        found = f"{protocol} route {_over(hop_names(route.hops))}"
+        found = f"{protocol} route {_over(over)}"
         yield Difference(node.name, f"route {prefix}", What.ROUTE_UNPLANNED, "none", found)
 
 
@@ -67,10 +71,10 @@ def _connected(node: NodePlan) -> Iterator[str]:
         yield f"{cidr.partition('/')[0]}/{network.max_prefixlen}"
 
 
-def _is_management(route: KernelRoute, hop_names: HopNames) -> bool:
+def _is_management(route: KernelRoute, over: frozenset[str]) -> bool:
     """The subnet of the lab's management network; a default route over it is not, for it would lead out."""
     network: IPv4Network | IPv6Network = ip_network(route.prefix)
-    return route.protocol == KERNEL and network.prefixlen > 0 and hop_names(route.hops) == {MANAGEMENT}
+    return route.protocol == KERNEL and network.prefixlen > 0 and over == {MANAGEMENT}
 
 
 def _prefix(route: StaticRoute) -> str:

@@ -1,4 +1,4 @@
-"""Ask the routing daemons of many nodes, each by its own vty socket.
+"""Ask the routing daemons of many nodes: FRR's each by its own vty socket, GoBGP's by its client in the node.
 
 All are asked side by side and not node by node, so that daemons that hang cost one timeout together.
 """
@@ -9,15 +9,16 @@ from contextlib import contextmanager
 
 from msgspec import Struct, field
 
-from telemetry import frr
+from telemetry import frr, gobgp
 from telemetry.model import BfdPeer, Out, Session
 from telemetry.service import out_of_service
-from topologies.errors import Fault
+from topologies.errors import ClosError, Fault
 from topologies.lab import LabNode
 from topologies.runtime.door import Door
 
 AT_ONCE = 64  # daemons asked side by side: each that hangs keeps one of these places until its time is over
 WITHIN = 10  # seconds that a daemon has for its answer
+GOBGPD = "gobgpd"
 QUESTIONS = {
     "bgpd": ("show bgp neighbors json", "show running-config"),
     "bfdd": ("show bfd peers json",),
@@ -50,11 +51,16 @@ def asking(nodes: Collection[LabNode], doors: Mapping[str, Door]) -> Iterator[Ca
 
 def _daemons(node: LabNode) -> list[str]:
     declared = {daemon.name for daemon in node.daemons}
-    return [daemon for daemon in QUESTIONS if not declared or daemon in declared]
+    return [daemon for daemon in (*QUESTIONS, GOBGPD) if daemon in (declared or QUESTIONS)]
 
 
 def _ask(door: Door, daemon: str) -> list[str]:
-    return [door.vty(daemon, question, timeout=WITHIN) for question in QUESTIONS[daemon]]
+    if daemon != GOBGPD:
+        return [door.vty(daemon, question, timeout=WITHIN) for question in QUESTIONS[daemon]]
+    try:
+        return [door.run(gobgp.NEIGHBORS, timeout=WITHIN).stdout]
+    except ClosError as error:
+        raise Fault(f"{door.node}: {GOBGPD} does not answer: {error}") from error
 
 
 def _routing(asked: Mapping[str, Future[list[str]]], *, must_answer: bool) -> Routing:
@@ -67,6 +73,8 @@ def _routing(asked: Mapping[str, Future[list[str]]], *, must_answer: bool) -> Ro
             text, *more = answer.result()
             if daemon == "bgpd":
                 sessions, out = frr.parse_neighbors(text), out_of_service(*more)
+            elif daemon == GOBGPD:
+                sessions = gobgp.parse_neighbors(text)
             elif daemon == "bfdd":
                 bfd = frr.parse_bfd(text)
         except Fault as error:

@@ -127,6 +127,7 @@ class What(StrEnum):
     ROUTE_HOPS = "route-hops"
     ROUTE_UNPLANNED = "route-unplanned"
     ROUTE_BLACKHOLE = "route-blackhole"
+    SERVICE_ORIGIN = "service-origin"
     LOST = "lost"
 
 

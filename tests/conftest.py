@@ -1,7 +1,8 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
-it is marked `programs(NAME, ...)`, and that another user can use this folder where it is marked `stranger`.
+it is marked `programs(NAME, ...)`, GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this
+folder where it is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 """
 
@@ -47,6 +48,23 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
         if item.get_closest_marker("stranger") and os.geteuid() == 0 and (lack := lack_of_strangers()):
             yield need, lack
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
+    for mark in item.iter_markers("gobgp"):
+        yield from ((ring if ring in NEEDS else "netns", lack) for lack in lacks_of_gobgp(mark.args[0], ring))
+
+
+@cache
+def lacks_of_gobgp(version: str, ring: str) -> tuple[str, ...]:
+    """What a ring is missing of a version of GoBGP: the modules of its API, and the daemon that speaks it."""
+    from napalm_gobgp import stubs
+
+    from tests.gobgp import image_has, program
+
+    lacking = [] if version in stubs.made() else [f"no modules of GoBGP's API {version}: {stubs.CURES[version]}"]
+    if ring in NEEDS and not program(version):
+        lacking.append(f"no gobgpd of {version}: {stubs.CURES[version]}")
+    if ring == "containerlab" and not image_has(program(version)):
+        lacking.append("no gobgpd in the image of nodes: make image")
+    return tuple(lacking)
 
 
 @cache

@@ -14,8 +14,9 @@ UNDERLAYS = st.fixed_dictionaries(
         "hosts": st.sampled_from(["static", "bgp"]),
         "bfd": st.booleans(),
         "ipv6": st.booleans(),
+        "services": st.booleans(),
     }
-)
+).map(lambda part: {**part, "services": part["services"] and part["hosts"] == "static"})
 FEW = st.integers(1, 3)
 
 

@@ -10,6 +10,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from msgspec import Struct
 
+SERVICES4, SERVICES6 = IPv4Network("10.32.0.0/16"), IPv6Network("fdc1:5:1ab:2::/64")  # service addresses by default
+
 
 class Role(StrEnum):
     """What a node is for. The order of TIERS is the order of the fabric, from the hosts up."""
@@ -81,6 +83,8 @@ class Pools(Struct, frozen=True):
     links6: IPv6Network
     hosts4: IPv4Network
     hosts6: IPv6Network
+    services4: IPv4Network = SERVICES4
+    services6: IPv6Network = SERVICES6
 
 
 class Underlay(Struct, frozen=True):
@@ -94,6 +98,7 @@ class Underlay(Struct, frozen=True):
     hosts: Attachment
     asn_base: int  # first of the four-byte private range in use (RFC 6996)
     pools: Pools
+    services: bool = False  # whether hosts announce service addresses
 
 
 class Fabric(Struct, frozen=True, dict=True):

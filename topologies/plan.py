@@ -72,7 +72,7 @@ class NodePlan(Struct, frozen=True):
     name: str
     role: Role
     pod: int
-    asn: int | None  # None: does not speak BGP
+    asn: int | None  # None: does not speak BGP; a host that `announces_services` does, and takes no routes
     router_id: str | None
     loopbacks: tuple[str, ...]  # CIDR, on lo
     announces: tuple[str, ...]  # prefixes that this node originates
@@ -83,6 +83,24 @@ class NodePlan(Struct, frozen=True):
     source_rules: tuple[SourceRule, ...]
     hash_seed: int  # net.ipv4.fib_multipath_hash_seed; differs per switch, else a multi-tier fabric polarises
     probe_addresses: tuple[str, ...]  # the addresses (no prefix length) that the data-plane mesh uses for this node
+    services: tuple[str, ...] = ()  # pools whose single addresses hosts announce and switches pass on, as they come
+
+    @property
+    def announces_services(self) -> bool:
+        """Whether programs announce service addresses from here."""
+        return self.role is Role.HOST and bool(self.services)
+
+    @property
+    def takes_routes(self) -> bool:
+        """Whether it learns its ways by BGP."""
+        return self.asn is not None and not self.announces_services
+
+    @property
+    def routing_sessions(self) -> tuple[PlannedSession, ...]:
+        """The sessions that ways depend on: not those by which hosts announce service addresses."""
+        if self.announces_services:
+            return ()
+        return tuple(each for each in self.sessions if not (self.services and each.peer_role is Role.HOST))
 
 
 class Plan(Struct, frozen=True):

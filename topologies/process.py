@@ -60,6 +60,20 @@ def run(
     return finished
 
 
+def begin(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+    """Start a program that we talk to by its input and output, in a session of its own; Mistake where it is missing.
+
+    What is typed on this terminal does not reach it, and it outlives us: it must end when its input does.
+    """
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(
+            list(argv), stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env, start_new_session=True
+        )
+    except FileNotFoundError as error:
+        raise Mistake(f"program not found: {error.filename}; `closlab doctor` says what installs it") from error
+
+
 def gather(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Finished:
     """Run a program with this process's input to its end, however long that takes; Mistake where it is missing."""
     try:

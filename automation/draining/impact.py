@@ -65,9 +65,9 @@ def _upward(plan: Plan, node: NodePlan) -> tuple[PlannedInterface, ...]:
 
 
 def _hosts(plan: Plan, state: Live, node: str) -> Iterator[Objection]:
-    """Hosts without a routing daemon, whose addresses lie behind this router and nowhere else."""
+    """Hosts that take no routes, whose addresses lie behind this router and nowhere else."""
     for host in plan.nodes.values():
-        if host.role is not Role.HOST or host.asn is not None:
+        if host.role is not Role.HOST or host.takes_routes:
             continue
         lost = [each.name for each in uplinks(plan, state, host) if each.peer.node == node]
         if lost:
@@ -78,7 +78,7 @@ def _hosts(plan: Plan, state: Live, node: str) -> Iterator[Objection]:
 def _uplinks(plan: Plan, state: Live, node: str, minimum: int | None) -> Iterator[Objection]:
     """The routers right below, each with what it would have left."""
     for below in plan.nodes.values():
-        now = uplinks(plan, state, below) if below.asn is not None else ()
+        now = uplinks(plan, state, below) if below.takes_routes else ()
         left = [each for each in now if each.peer.node != node]
         planned = len(_upward(plan, below))
         least = minimum_of(planned, minimum)

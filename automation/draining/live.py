@@ -30,10 +30,15 @@ def usable(plan: Plan, state: Live, node: str, interface: PlannedInterface) -> b
 
 
 def _dead(node: NodePlan, seen: NodeFacts | None) -> Iterator[NodeEnd]:
-    speaks = {each.interface: each.neighbor for each in node.sessions}
+    speaks = {each.interface: each.neighbor for each in node.routing_sessions}
     for interface in node.interfaces:
-        if seen is None or seen.lacks or seen.paused or not _carries(interface.name, speaks, seen):
+        if seen is None or _silent(node, seen) or seen.paused or not _carries(interface.name, speaks, seen):
             yield (node.name, interface.name)
+
+
+def _silent(node: NodePlan, seen: NodeFacts) -> bool:
+    """Whether a node lacks what its traffic depends on: itself, or a daemon by which it learns its ways."""
+    return any(what == "node" or not node.announces_services for what, _ in seen.lacks)
 
 
 def _carries(interface: str, speaks: Mapping[str, str], seen: NodeFacts) -> bool:

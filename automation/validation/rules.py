@@ -26,7 +26,9 @@ def whole(text: str) -> str:
 
 def rules(plan: Plan, management: Mapping[str, str]) -> dict[str, list[Rule]]:
     """The rules of every router, by name. `management` names each node's interface out of the fabric, "" for none."""
-    return {name: _rules(plan, node, management.get(name, "")) for name, node in plan.nodes.items() if node.sessions}
+    return {
+        name: _rules(plan, node, management.get(name, "")) for name, node in plan.nodes.items() if node.takes_routes
+    }
 
 
 def _rules(plan: Plan, node: NodePlan, management: str) -> list[Rule]:

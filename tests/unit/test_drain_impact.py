@@ -50,7 +50,7 @@ def reached(plan: Plan, state: Live, start: str) -> set[str]:
 
 def ends(plan: Plan) -> list[str]:
     """The leaves and hosts that route."""
-    return [name for name, node in plan.nodes.items() if node.asn and node.role in (Role.LEAF, Role.HOST)]
+    return [name for name, node in plan.nodes.items() if node.takes_routes and node.role in (Role.LEAF, Role.HOST)]
 
 
 def lost(plan: Plan, state: Live, node: str) -> set[tuple[str, str]]:
@@ -100,7 +100,7 @@ def test_nobody_is_harmed_unsaid(case: tuple[Plan, Live, str], minimum: int | No
     assert lost(plan, state, node) == set()
     for each in plan.nodes.values():
         now, left = up_ends(plan, state, each), up_ends(plan, then, each)
-        if each.role is Role.HOST and each.asn is None:
+        if each.role is Role.HOST and not each.takes_routes:
             assert now == left
         elif each.name != node and len(left) < len(now):
             planned = len(up_ends(plan, Live(), each))
@@ -120,7 +120,7 @@ def test_nothing_is_said_that_is_not_so(case: tuple[Plan, Live, str], minimum: i
         match said.harm:
             case Harm.HOST_CUT_OFF:
                 assert node in now
-                assert plan.nodes[said.node].asn is None
+                assert not plan.nodes[said.node].takes_routes
             case Harm.TOO_FEW_UPLINKS:
                 assert len(left) < len(now)
                 assert f"{len(left)} of its" in said.why

@@ -9,9 +9,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from napalm_gobgp import stubs
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("topologies", "telemetry", "automation", "gateway", "agents", "labs")
+DRIVERS = ("napalm_frr", "napalm_gobgp")
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -30,8 +32,8 @@ def test_the_distribution_ships_exactly_the_packages() -> None:
     assert tuple(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == PACKAGES
 
 
-def test_a_wheel_has_the_packages_and_the_driver_where_napalm_looks(tmp_path: Path) -> None:
-    """NAPALM imports `napalm_frr`, so it is at the top of the wheel, and there only."""
+def test_a_wheel_has_the_packages_and_the_drivers_where_napalm_looks(tmp_path: Path) -> None:
+    """NAPALM imports `napalm_frr`, so it is at the top of the wheel, and there only; what was generated is in it."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -39,13 +41,17 @@ def test_a_wheel_has_the_packages_and_the_driver_where_napalm_looks(tmp_path: Pa
     names = [Path(name).parts for name in zipfile.ZipFile(wheel).namelist()]
 
     tops = {parts[0] for parts in names if not parts[0].endswith(".dist-info")}
-    assert tops == {*PACKAGES, "napalm_frr", "napalm_frr.egg-info"}
-    assert ("napalm_frr", "driver.py") in names
+    assert tops == {*PACKAGES, *(f"{name}{end}" for name in DRIVERS for end in ("", ".egg-info"))}
+    assert {(name, "driver.py") for name in DRIVERS} <= set(names)
+    made = {version for version in stubs.made() if ("napalm_gobgp", "generated", version, "gobgp_pb2.py") in names}
+    assert made == set(stubs.made())
+    assert not [parts for parts in names if parts[-1].endswith((".proto", ".pin"))]
     assert not [parts for parts in names if "drivers" in parts]
 
 
-def test_the_driver_has_the_version_of_the_distribution_that_ships_it() -> None:
+@pytest.mark.parametrize("name", DRIVERS)
+def test_the_driver_has_the_version_of_the_distribution_that_ships_it(name: str) -> None:
     """NAPALM's command line asks for a distribution of the driver's name, and ends where there is none."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-    assert metadata.version("napalm_frr") == project["project"]["version"]
+    assert metadata.version(name) == project["project"]["version"]

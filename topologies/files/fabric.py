@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from topologies import designs
 from topologies.errors import Mistake
 from topologies.files.yaml import Document, parse
-from topologies.model import Attachment, Fabric, Numbering, Pools, Underlay
+from topologies.model import SERVICES4, SERVICES6, Attachment, Fabric, Numbering, Pools, Underlay
 from topologies.planning.identity import ASN_FIRST, ASN_LAST, ASN_SPAN
 from topologies.planning.pools import HOSTS_PER_BLOCK, PODS, complaints
 
@@ -41,6 +41,8 @@ class PoolsPart(Struct, forbid_unknown_fields=True, frozen=True):
     links6: str = "fdc1:5:1ab:1::/64"
     hosts4: str = "10.64.0.0/10"
     hosts6: str = "fdc1:5:1ab:8000::/49"
+    services4: str = str(SERVICES4)
+    services6: str = str(SERVICES6)
 
 
 class UnderlayPart(Struct, forbid_unknown_fields=True, frozen=True):
@@ -52,6 +54,9 @@ class UnderlayPart(Struct, forbid_unknown_fields=True, frozen=True):
     bfd: bool = False
     ecmp: Ecmp = 64
     hosts: Attachment = Attachment.STATIC
+    services: Annotated[bool, Meta(description="Hosts run GoBGP, by which programs announce service addresses.")] = (
+        False
+    )
     asn_base: Asn = ASN_FIRST
     pools: PoolsPart = PoolsPart()
 
@@ -113,6 +118,11 @@ def parse_fabric(text: str, place: str) -> Fabric:
     wanted = document.decode(_kind(document))
     if not (wanted.underlay.ipv4 or wanted.underlay.ipv6):
         raise Mistake(f"{document.at('underlay')}: $.underlay: ipv4 and ipv6 are both off; one of them must be on")
+    if wanted.underlay.services and wanted.underlay.hosts is not Attachment.STATIC:
+        raise Mistake(
+            f"{document.at('underlay', 'services')}: $.underlay.services: hosts that announce service addresses take "
+            f"no routes, so they need `hosts: static`; it is {wanted.underlay.hosts.value!r}"
+        )
     if not isinstance(wanted, Rail):
         _check_groups(document, wanted)
     wiring = _wired(wanted)
@@ -208,7 +218,17 @@ def _cables(links: LinksPart) -> designs.Cables:
 
 def _underlay(document: Document, part: UnderlayPart) -> Underlay:
     pools = _pools(document, part.pools)
-    return Underlay(part.numbering, part.ipv4, part.ipv6, part.bfd, part.ecmp, part.hosts, part.asn_base, pools)
+    return Underlay(
+        numbering=part.numbering,
+        ipv4=part.ipv4,
+        ipv6=part.ipv6,
+        bfd=part.bfd,
+        ecmp=part.ecmp,
+        hosts=part.hosts,
+        asn_base=part.asn_base,
+        pools=pools,
+        services=part.services,
+    )
 
 
 def _pools(document: Document, part: PoolsPart) -> Pools:
@@ -230,4 +250,6 @@ def _pools(document: Document, part: PoolsPart) -> Pools:
         links6=prefix(IPv6Network, "links6"),
         hosts4=prefix(IPv4Network, "hosts4"),
         hosts6=prefix(IPv6Network, "hosts6"),
+        services4=prefix(IPv4Network, "services4"),
+        services6=prefix(IPv6Network, "services6"),
     )

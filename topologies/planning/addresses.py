@@ -13,6 +13,7 @@ from topologies.planning.pools import (
     HALVES,
     QUARTERS,
     Network,
+    announces_services,
     leaves_with_hosts,
     slot,
     speaks_bgp,
@@ -31,13 +32,17 @@ class Addresses(Struct, frozen=True):
 
 def addresses(fabric: Fabric) -> Addresses:
     """Cut the pools, which must be large enough (`topologies.planning.pools.complaints`)."""
-    speakers = [node for node in fabric.nodes if speaks_bgp(fabric, node)]
     pools, underlay = fabric.underlay.pools, fabric.underlay
-    ids = {node.name: _loopback(pools.loopbacks4, node) for node in speakers}
+    speakers = [node for node in fabric.nodes if speaks_bgp(fabric, node)]
+    named = [*speakers, *(node for node in fabric.nodes if announces_services(fabric, node))]
+    ids = {node.name: _loopback(pools.loopbacks4, node) for node in named}
     sixes = {node.name: _loopback(pools.loopbacks6, node) for node in speakers} if underlay.ipv6 else {}
     loopbacks = {
-        name: (*((f"{first}/32",) if underlay.ipv4 else ()), *((f"{sixes[name]}/128",) if name in sixes else ()))
-        for name, first in ids.items()
+        node.name: (
+            *((f"{ids[node.name]}/32",) if underlay.ipv4 else ()),
+            *((f"{sixes[node.name]}/128",) if node.name in sixes else ()),
+        )
+        for node in speakers
     }
     blocks = {leaf.name: tuple(_blocks(fabric, leaf)) for leaf in leaves_with_hosts(fabric)}
     return Addresses(ids, loopbacks, dict(_ends(fabric, blocks)), blocks)

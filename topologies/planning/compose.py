@@ -6,14 +6,14 @@ from functools import cached_property
 from msgspec import Struct
 
 from topologies.errors import Mistake
-from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Numbering, Role
+from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Numbering, Role, Underlay
 from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedRoute
 from topologies.planning.addresses import Addresses, addresses
 from topologies.planning.hosts import source_rules, static_routes
 from topologies.planning.identity import asn_of, hash_seed_of, mac_of
-from topologies.planning.pools import complaints, speaks_bgp
+from topologies.planning.pools import announces_services, complaints, speaks_bgp
 from topologies.planning.routes import Speaker, ways_to
-from topologies.planning.sessions import Peer, sessions
+from topologies.planning.sessions import Peer, service_sessions, sessions
 
 # The kernel begins to drop neighbour entries above gc_thresh2 (512) and refuses new ones at gc_thresh3 (1,024); both
 # count the entries of all namespaces of a machine together, per address family. Permanent ones are not counted.
@@ -55,6 +55,12 @@ class _Draft(Struct, frozen=True, dict=True):
         base = self.fabric.underlay.asn_base
         return {node.name: asn_of(node, base) for node in self.fabric.nodes if speaks_bgp(self.fabric, node)}
 
+    @cached_property
+    def announcers(self) -> Mapping[str, int]:
+        """The ASN of every host that announces service addresses; it takes no routes, so it is none of the others."""
+        base = self.fabric.underlay.asn_base
+        return {node.name: asn_of(node, base) for node in self.fabric.nodes if announces_services(self.fabric, node)}
+
     def announces(self, node: Node) -> tuple[str, ...]:
         """What a node originates: its loopbacks, and a leaf the subnets of its static hosts."""
         if node.name not in self.asns:
@@ -65,24 +71,28 @@ class _Draft(Struct, frozen=True, dict=True):
 
 def _node(draft: _Draft, node: Node, routes: tuple[PlannedRoute, ...]) -> NodePlan:
     interfaces = tuple(_interface(draft, *cable) for cable in draft.cables[node.name])
-    asn = draft.asns.get(node.name)
+    underlay, routing = draft.fabric.underlay, node.name in draft.asns
     loopbacks = draft.addresses.loopbacks.get(node.name, ())
     probed = loopbacks or tuple(address for interface in interfaces for address in interface.addresses)
     return NodePlan(
         name=node.name,
         role=node.role,
         pod=node.pod,
-        asn=asn,
+        asn=draft.asns.get(node.name, draft.announcers.get(node.name)),
         router_id=draft.addresses.router_ids.get(node.name),
         loopbacks=loopbacks,
         announces=draft.announces(node),
         interfaces=interfaces,
-        sessions=sessions(draft.fabric.underlay, _peers(draft, node, interfaces)) if asn else (),
+        sessions=(
+            *(sessions(underlay, _peers(draft, node, interfaces, draft.asns)) if routing else ()),
+            *service_sessions(_service_peers(draft, node, interfaces)),
+        ),
         routes=routes,
-        static_routes=() if asn else static_routes(interfaces),
-        source_rules=() if asn else source_rules(interfaces),
+        static_routes=() if routing else static_routes(interfaces),
+        source_rules=() if routing else source_rules(interfaces),
         hash_seed=hash_seed_of(node.name),
         probe_addresses=tuple(address.partition("/")[0] for address in probed),
+        services=service_pools(underlay) if routing or node.name in draft.announcers else (),
     )
 
 
@@ -93,13 +103,26 @@ def _interface(draft: _Draft, own: Endpoint, far: Endpoint, link: Link) -> Plann
     )
 
 
-def _peers(draft: _Draft, node: Node, interfaces: tuple[PlannedInterface, ...]) -> tuple[Peer, ...]:
-    """The far ends that speak BGP."""
+def service_pools(underlay: Underlay) -> tuple[str, ...]:
+    """Where service addresses come from, in the families in use; none where hosts announce none."""
+    pools = ((underlay.ipv4, underlay.pools.services4), (underlay.ipv6, underlay.pools.services6))
+    return tuple(str(pool) for used, pool in pools if used and underlay.services)
+
+
+def _peers(
+    draft: _Draft, node: Node, interfaces: tuple[PlannedInterface, ...], asns: Mapping[str, int]
+) -> tuple[Peer, ...]:
+    """The far ends among those that have these ASNs."""
     return tuple(
-        Peer(interface, draft.asns[interface.peer.node], far.role, _tier(node.role) > _tier(far.role))
+        Peer(interface, asns[interface.peer.node], far.role, _tier(node.role) > _tier(far.role))
         for interface in interfaces
-        if (far := draft.fabric.by_name[interface.peer.node]).name in draft.asns
+        if (far := draft.fabric.by_name[interface.peer.node]).name in asns
     )
+
+
+def _service_peers(draft: _Draft, node: Node, interfaces: tuple[PlannedInterface, ...]) -> tuple[Peer, ...]:
+    """A leaf's hosts that announce service addresses, and the leaves of such a host."""
+    return _peers(draft, node, interfaces, draft.asns if node.name in draft.announcers else draft.announcers)
 
 
 def _routes(draft: _Draft) -> Mapping[str, list[PlannedRoute]]:

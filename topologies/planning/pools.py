@@ -6,6 +6,7 @@ leaf or a pod is appended, so appending renumbers nothing:
 - loopbacks: a quarter each for super-spines, spines, leaves and hosts
 - links: one half for leaf-spine links, one for spine-superspine links; a fixed number of /31s (/127s) per lower switch
 - hosts: a /24 and a /64 per leaf, in which each host link is a /31 and a /127
+- services: not cut; programs say which single address is theirs
 
 Within its part, a role gives each pod one 64th; what belongs to no pod counts from the beginning.
 """
@@ -64,6 +65,11 @@ def speaks_bgp(fabric: Fabric, node: Node) -> bool:
     return node.role is not Role.HOST or fabric.underlay.hosts is Attachment.BGP
 
 
+def announces_services(fabric: Fabric, node: Node) -> bool:
+    """Whether a host speaks BGP only to announce service addresses; those that speak it for themselves do not."""
+    return node.role is Role.HOST and fabric.underlay.services and not speaks_bgp(fabric, node)
+
+
 def leaves_with_hosts(fabric: Fabric) -> list[Node]:
     """The leaves that need host subnets."""
     roles = fabric.by_name
@@ -79,6 +85,7 @@ def complaints(fabric: Fabric) -> Iterator[Complaint]:
     used: list[tuple[str, Network]] = []
     for family, wanted, length in (("4", fabric.underlay.ipv4, BLOCK4), ("6", fabric.underlay.ipv6, BLOCK6)):
         needs["hosts"] = hosts << (32 - length if family == "4" else 128 - length)
+        needs["services"] = int(fabric.underlay.services)
         for kind, need in needs.items():
             name = f"{kind}{family}"
             pool: Network = getattr(pools, name)
@@ -100,7 +107,7 @@ def _size(pool: Network, need: int) -> str:
 
 
 def _loopbacks_needed(fabric: Fabric) -> int:
-    speakers = [node for node in fabric.nodes if speaks_bgp(fabric, node)]
+    speakers = [node for node in fabric.nodes if speaks_bgp(fabric, node) or announces_services(fabric, node)]
     rooms = (room_for([node for node in speakers if node.role is role]) for role in QUARTERS)
     return len(QUARTERS) * max(rooms)
 

@@ -22,6 +22,29 @@ def sessions(underlay: Underlay, peers: tuple[Peer, ...]) -> tuple[PlannedSessio
     return tuple(one(underlay, peer) for peer in peers)
 
 
+def service_sessions(peers: tuple[Peer, ...]) -> tuple[PlannedSession, ...]:
+    """One session per cable and address family, so that each route's next hop is the address that it was told from.
+
+    The cables to hosts always have addresses. No BFD: GoBGP has none, and a lost carrier ends the session at once.
+    """
+    return tuple(
+        PlannedSession(
+            neighbor=address,
+            interface=peer.interface.name,
+            peer=peer.interface.peer.node,
+            peer_asn=peer.asn,
+            peer_role=peer.role,
+            families=(IPV6 if ":" in address else IPV4,),
+            bfd=False,
+            passive=not peer.below,
+            extended_nexthop=False,
+            address=address,
+        )
+        for peer in peers
+        for address in (each.partition("/")[0] for each in peer.interface.peer_addresses)
+    )
+
+
 def _unnumbered(underlay: Underlay, peer: Peer) -> PlannedSession:
     return PlannedSession(
         neighbor=peer.interface.name,

@@ -28,7 +28,7 @@ def speakers(plan: Plan, drained: Collection[str] = (), dead: Ends = ()) -> Mapp
     return {
         name: _speaker(plan, node, drained, dead)
         for name, node in plan.nodes.items()
-        if node.asn is not None and name not in drained
+        if node.takes_routes and name not in drained
     }
 
 
@@ -54,7 +54,7 @@ def _speaker(plan: Plan, node: NodePlan, drained: Collection[str], dead: Ends) -
     far = {each.name: each.peer for each in node.interfaces}
     peers = [
         (session.peer_role, far[session.interface])
-        for session in node.sessions
+        for session in node.routing_sessions
         if session.peer not in drained
         and (node.name, session.interface) not in dead
         and (session.peer, far[session.interface].interface) not in dead

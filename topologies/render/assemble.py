@@ -25,7 +25,7 @@ def lab_node(fabric: Fabric, plan: Plan, node: Node) -> LabNode:
     """One switch or host with everything that closlab renders for it."""
     planned = plan.nodes[node.name]
     wanted = router(fabric, plan, planned)
-    suite = routing("frr")
+    suite = routing("gobgp" if planned.announces_services else "frr")
     return LabNode(
         name=node.name,
         image=fabric.image,

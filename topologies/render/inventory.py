@@ -18,7 +18,7 @@ for example ansible_connection=community.docker.docker when the lab runs on cont
 
 
 NAPALM = "napalm"  # nornir-napalm's name for its connections
-FRR, LINUX = "frr", "linux"  # platforms: what speaks BGP, and what does not
+FRR, GOBGP, LINUX = "frr", "gobgp", "linux"  # platforms: what speaks BGP, and what does not
 
 
 def facts(node: Node, planned: NodePlan, place: Place) -> dict[str, Any]:
@@ -54,7 +54,9 @@ def standing(place: Place) -> dict[str, str]:
 
 def platform(planned: NodePlan) -> str:
     """NAPALM's name for what a node runs; no driver is for a host without a routing daemon."""
-    return LINUX if planned.asn is None else FRR
+    if planned.asn is None:
+        return LINUX
+    return GOBGP if planned.announces_services else FRR
 
 
 def all_facts(fabric: Fabric, plan: Plan) -> dict[str, dict[str, Any]]:
@@ -92,7 +94,7 @@ def ansible(fabric: Fabric, plan: Plan, lab: Lab) -> str:
 
 
 def napalm(node: str, lab: str) -> dict[str, Any]:
-    """How NAPALM's driver for FRR is told of a node of a running lab."""
+    """How NAPALM's drivers, for FRR and for GoBGP, are told of a node of a running lab."""
     return {"hostname": node, "extras": {"optional_args": {"lab": lab}}}
 
 
@@ -131,7 +133,8 @@ def prometheus(fabric: Fabric, plan: Plan, lab: Lab) -> str:
     for node in fabric.nodes:
         asn = plan.nodes[node.name].asn
         labels = {"fabric": fabric.name, "node": node.name, "role": node.role.value, "pod": str(node.pod)}
-        jobs = [("node", NODE_EXPORTER), *([("frr", FRR_EXPORTER)] if asn is not None else [])]
+        frr = platform(plan.nodes[node.name]) == FRR
+        jobs = [("node", NODE_EXPORTER), *([("frr", FRR_EXPORTER)] if frr else [])]
         for job, port in jobs:
             known = {"job": job, **labels, **({"asn": str(asn)} if asn is not None else {})}
             targets.append({"targets": [f"{lab.long_name(node.name)}:{port}"], "labels": known})

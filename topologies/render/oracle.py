@@ -10,6 +10,7 @@ from topologies.plan import Plan
 from topologies.render.text import json_lines
 
 VERSION = 1
+WHERE_ASKED = ("services",)  # keys that are there only where the fabric file asks for what they tell
 
 
 def oracle(plan: Plan) -> str:
@@ -22,7 +23,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Endpoint):
         return str(value)
     if isinstance(value, Struct):
-        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        items = {name: getattr(value, name) for name in value.__struct_fields__}
+        return {name: plain(item) for name, item in items.items() if item or name not in WHERE_ASKED}
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, frozenset):

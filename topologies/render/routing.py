@@ -5,6 +5,7 @@ from typing import Protocol
 from topologies.errors import Mistake
 from topologies.lab import Daemon, File
 from topologies.render.frr import Frr
+from topologies.render.gobgp import GoBgp
 from topologies.render.policy import Router
 
 
@@ -20,10 +21,10 @@ class Routing(Protocol):
         """The programs of the suite, in the order in which they are started."""
 
     def vty(self, daemon: str) -> str:
-        """Path of the unix socket in the node on which a daemon answers questions."""
+        """Path of the unix socket in the node on which a daemon answers questions, each suite's in its own language."""
 
 
-ROUTING: dict[str, Routing] = {"frr": Frr()}
+ROUTING: dict[str, Routing] = {"frr": Frr(), "gobgp": GoBgp()}
 
 
 def routing(name: str) -> Routing:

@@ -7,9 +7,10 @@ import os
 import shlex
 import signal
 import socket as sockets
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -23,6 +24,9 @@ from topologies.runtime.model import LabRecord, NodeRecord, Process
 from topologies.runtime.netlink import Netlink
 from topologies.runtime.syscalls import NEWNET, NEWUSER, inside_netns, open_in_root, setns
 from topologies.waiting import until
+
+if TYPE_CHECKING:
+    import subprocess
 
 RUN_FOLDERS = ("/run/frr", "/var/run/frr")  # where FRR's sockets are; the second in images whose /var/run is no link
 LOGS = "/var/log/closlab"  # what daemons print; the start scripts of containers write there too
@@ -107,6 +111,10 @@ class Door:
         """Run a program inside the node with this process's input, however long it takes; its output is gathered."""
         return process.gather(self._enter(argv), env=self._environment(None))
 
+    def begin(self, argv: Sequence[str]) -> "subprocess.Popen[str]":
+        """Start a program inside the node that we talk to by its input and output; it must end when its input does."""
+        return process.begin(self._enter(argv), env=self._environment(None))
+
     def vty(self, daemon: str, command: str, *, timeout: float = 10) -> str:
         """Ask a daemon by its vty socket; lines of a configuration are sent one after another over one connection."""
         with self._connect(daemon, timeout) as sock:
@@ -133,6 +141,21 @@ class Door:
             os.rename(f".{name}.new", name, src_dir_fd=at, dst_dir_fd=at)
         finally:
             os.close(at)
+
+    @contextmanager
+    def reachable(self, path: str) -> Iterator[str]:
+        """For the length of a block, a path by which this process calls a unix socket of the node, whatever calls it.
+
+        Raises Fault where there is no such socket.
+        """
+        try:
+            where = self._open(path, os.O_PATH)
+        except OSError as error:
+            raise Fault(f"{self.node}: nobody listens at {path}: {error.strerror}") from error
+        try:
+            yield f"/proc/self/fd/{where}"
+        finally:
+            os.close(where)
 
     def socket(self, family: int, type: int, proto: int = 0) -> sockets.socket:
         """A socket made inside the node's network; it stays there, whoever uses it."""
@@ -210,7 +233,8 @@ class Door:
     def _start(self, daemon: Daemon) -> None:
         """Start a daemon as a child of the node's first process, and wait until it is ready."""
         log = f"{LOGS}/{daemon.name}.log"
-        line = f"mkdir -p {LOGS}; {shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
+        stale = f"rm -f {shlex.quote(daemon.ready)}; " if daemon.ready else ""  # a killed one leaves its socket behind
+        line = f"mkdir -p {LOGS}; {stale}{shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
         self.run(["sh", "-c", line])
         if daemon.ready:
             silence = f"nobody listens at {daemon.ready}"

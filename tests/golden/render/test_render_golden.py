@@ -36,7 +36,7 @@ def kept(path: str, fabric: Fabric, *, whole: bool) -> bool:
     """Of nodes, the first of each role; of all else, everything in the whole case and the picture in the others."""
     firsts = {next((node.name for node in fabric.nodes if node.role is role), "") for role in Role}
     if path.startswith("nodes/"):
-        return path.split("/")[1] in firsts and (whole or path.endswith((".conf", ".batch")))
+        return path.split("/")[1] in firsts and (whole or path.endswith((".conf", ".batch", "gobgpd.yml")))
     return whole or path.endswith(".svg")
 
 
