@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +20,7 @@ from nornir.plugins.runners import SerialRunner
 from automation.outcome import Answer, Outcome, State, listed, previewed, taken_back
 from automation.proof import shared
 from automation.rollout import Rollout, late, preview, roll_out
+from automation.undisturbed import undisturbed
 from telemetry.model import Difference, What
 
 
@@ -268,6 +271,27 @@ def test_an_interrupt_while_routers_are_told_to_keep_it_waits() -> None:
 
     assert [each.heard for each in played.values()] == [["commit 60", "confirm"]] * 2
     assert record == ["new plan"]
+
+
+def test_an_interrupt_that_another_thread_is_handed_waits_too() -> None:
+    """Libraries have threads from before, in which signals are not held back."""
+    over, passed = threading.Event(), []
+    told, tell = socket.socketpair()
+    tell.setblocking(False)
+    other = threading.Thread(target=over.wait)
+    other.start()
+    former = signal.set_wakeup_fd(tell.fileno())
+    try:
+        with pytest.raises(KeyboardInterrupt), undisturbed():  # noqa: PT012 - the block is what is to end first
+            signal.pthread_kill(other.ident or 0, signal.SIGINT)
+            assert told.recv(1) == bytes([signal.SIGINT])
+            passed.append("all")
+    finally:
+        signal.set_wakeup_fd(former)
+        over.set()
+        other.join()
+
+    assert passed == ["all"]
 
 
 def test_waves_that_stop_leave_the_rest_untouched() -> None:
