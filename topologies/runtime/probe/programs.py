@@ -33,6 +33,7 @@ ZTP_TRIAL = f"""
 for each in {" ".join(ZTP)}; do command -v "$each" >/dev/null || echo "$each"; done
 ! command -v python3 >/dev/null || python3 -c {shlex.quote(ZTP_PYTHON)} 2>/dev/null || echo "Python 3.11 with its whole library"
 """
+NO_IMAGE = "No such image"  # the engine's words
 OWN_IMAGE = "make image, and export CLOSLAB_FRR_IMAGE=closlab/frr:bookworm"
 NEED_MODULES = b"/proc/modules"
 # containerlab asks github.com for newer versions of itself at every start, unless told not to.
@@ -101,7 +102,8 @@ def ztp_image(image: str) -> Capability:
     except Fault as error:
         return Capability(name, use, lack=str(error))
     if done.code:
-        return Capability(name, use, lack=failure(done), cure=OWN_IMAGE)
+        lack = "it is not on this machine" if NO_IMAGE in done.stderr else failure(done)
+        return Capability(name, use, lack=lack, cure=OWN_IMAGE)
     if lacks := done.stdout.splitlines():
         return Capability(name, use, lack=f"no {', '.join(lacks)}", cure=OWN_IMAGE)
     return Capability(name, use, detail="all there")
