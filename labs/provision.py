@@ -23,6 +23,7 @@ from topologies.errors import Mistake
 from topologies.lab import Lab
 from topologies.runtime import probe
 from topologies.runtime.door import enter
+from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
 from topologies.waiting import until
@@ -31,7 +32,7 @@ NETWORK = IPv4Network("172.20.20.0/22")
 PORT = 8443
 FOLDER = "ztp"  # below the lab's own files
 FIRST_VERSION = 1
-RUNTIMES = ("netns",)
+SETTLED = ("containerlab",)  # runtimes whose nodes find all kernel settings, for a container may not write them
 FREE_WITHIN = 30  # seconds that somebody else may be at work on the lab
 
 Show = Callable[[tuple[Standing, ...]], None]
@@ -142,6 +143,22 @@ def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
         (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
 
 
+def _lack_on_machine(lab: Lab) -> str:
+    """What namespaces lack, whose programs are the machine's."""
+    if os.geteuid() != 0:
+        return "it needs root: lldpd becomes another user, and a lab without root has no other one"
+    return probe.lack_of_ztp()
+
+
+def _lack_in_images(lab: Lab) -> str:
+    """What containers lack, whose programs are their image's."""
+    images = dict.fromkeys(frr_image_name(os.environ, node.image) for node in lab.nodes)
+    return next((lack for image in images if (lack := probe.lack_of_ztp_in(image))), "")
+
+
+LACKS: dict[str, Callable[[Lab], str]] = {"netns": _lack_on_machine, "containerlab": _lack_in_images}
+
+
 def _read(inventory: Path) -> Mapping[str, str]:
     try:
         return read_inventory(inventory.read_text(), str(inventory))
@@ -157,11 +174,8 @@ def _private(path: Path, text: str) -> None:
 def _made(source: deploy.Source, runtime: str, inventory: Path | None, at: Store) -> Made:
     if source.plan is None:
         raise Mistake(f"{source.path}: --ztp is for fabric files: a containerlab file has no plan to provision by")
-    if runtime not in RUNTIMES:
-        raise Mistake(f"--ztp runs on {', '.join(RUNTIMES)}; --runtime {runtime} brings the fabric up without it")
-    if os.geteuid() != 0:
-        raise Mistake("--ztp needs root: lldpd becomes another user, and a lab without root has no other one")
-    if lack := probe.lack_of_ztp():
+    deploy.runtime_named(runtime)
+    if lack := LACKS[runtime](source.lab):
         raise Mistake(f"--ztp cannot be done here: {lack}")
     names = [node.name for node in switches(source.lab)]
     if len(names) > NETWORK.num_addresses - 4:
@@ -173,4 +187,5 @@ def _made(source: deploy.Source, runtime: str, inventory: Path | None, at: Store
         management=management,
         folder=str(at.files(source.lab.name) / FOLDER),
         scripts={LEASE: package.lease_script()},
+        settled=runtime in SETTLED,
     )

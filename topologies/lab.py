@@ -241,6 +241,11 @@ class Mgmt(Kept, frozen=True):
     mtu: int = 1500
     skip_when_unused: bool = False
 
+    @property
+    def addressed(self) -> bool:
+        """Whether nodes have addresses in it from the beginning; else they come by one themselves, as by DHCP."""
+        return bool(self.ipv4_subnet or self.ipv6_subnet)
+
 
 class Lab(Kept, frozen=True):
     """All that a runtime needs to bring a lab up. `file` is the path that it was read from, "" when there is none."""

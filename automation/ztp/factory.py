@@ -30,7 +30,9 @@ until python3 {AGENT}; do
     sleep 1
 done
 """
-KEA_START = f"mkdir -p /run/kea /var/lib/kea && kea-dhcp4 -t {CONFIG} && exec kea-dhcp4 -c {CONFIG}"
+KEA_START = (  # without the number of a process from before a loss of power, which may be another's by now
+    f"mkdir -p /run/kea /var/lib/kea && rm -f /run/kea/*.pid && kea-dhcp4 -t {CONFIG} && exec kea-dhcp4 -c {CONFIG}"
+)
 LLDPD = "/usr/sbin/lldpd"
 LLDP = """configure lldp portidsubtype ifname
 configure lldp tx-interval {every}
@@ -47,6 +49,7 @@ class Made(Struct, frozen=True):
     management: Management
     folder: str
     scripts: Mapping[str, str]  # lease.sh by its path
+    settled: bool = False  # a switch may not write its kernel's settings: all are there when it boots
 
 
 def factory(lab: Lab, made: Made) -> Lab:
@@ -101,7 +104,7 @@ def _switch(node: LabNode, made: Made) -> LabNode:
     return replace(
         node,
         hostname=serial,
-        sysctls=tuple((name, value) for name, value in node.sysctls if SEED not in name),
+        sysctls=tuple((name, value) for name, value in node.sysctls if made.settled or SEED not in name),
         files=(*(replace(f, text=EMPTY) if f.path in configs else f for f in node.files), *own),
         addresses=(),
         neighbours=(),

@@ -13,110 +13,39 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 from napalm_frr import FRRDriver
 from program import Closlab
+from switches import FABRIC, SWITCHES, WITHIN, Live, across
 
 from automation.intended import intended
-from automation.ztp.factory import BOOT, EMPTY, IDENTITY, KEA_START, SERVER, factory
+from automation.ztp.factory import AGENT, IDENTITY, KEA_START, SERVER, factory
 from automation.ztp.states import State
 from labs import provision
 from topologies import deploy
 from topologies.errors import Fault
-from topologies.lab import Lab, Veth
 from topologies.runtime import identity
-from topologies.runtime.door import Door, open_door
-from topologies.runtime.model import Action, LabRecord
+from topologies.runtime.model import Action
 from topologies.runtime.store import Store
 from topologies.waiting import until
 
 pytestmark = pytest.mark.programs("kea-dhcp4", "busybox", "lldpd", "openssl")
 
 NAME = f"tztp{os.getpid()}"
-FABRIC = f"name: {NAME}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
-SWITCHES = ("spine1", "spine2", "leaf1", "leaf2")
-MEMORY = "/var/lib/ztp/memory.json"
-WITHIN = 120  # seconds until a switch is where it should be, backoff included
-
-
-@dataclass
-class Live:
-    """The fabric, provisioned."""
-
-    closlab: Closlab
-    store: Store
-    name: str = NAME
-
-    @property
-    def record(self) -> LabRecord:
-        return self.store.read(self.name)
-
-    def door(self, node: str) -> Door:
-        return open_door(self.record, node)
-
-    def act(self, node: str, action: Action) -> None:
-        deploy.act(self.name, node, action, at=self.store)
-
-    def memory(self, node: str) -> dict[str, str]:
-        """What is on a switch's disk; that of a new one while there is nothing."""
-        try:
-            found: dict[str, str] = json.loads(self.door(node).read(MEMORY))
-        except FileNotFoundError:
-            return {"state": State.DISCOVERING, "why": ""}
-        return found
-
-    def reset(self, node: str) -> None:
-        """Have a switch be as it left the factory, and off."""
-        door = self.door(node)
-        for process in door.processes():
-            if BOOT in process.argv or "/usr/lib/ztp/agent.pyz" in process.argv:
-                identity.stop(process.pid, signal.SIGKILL, within=5)
-        door.run(["rm", "-rf", "/var/lib/ztp"])
-        door.run(["ip", "address", "flush", "dev", "lo", "scope", "global"])
-        for name in ("zebra", "bgpd"):
-            door.write(f"/etc/frr/{name}.conf", EMPTY.encode())
-        self.act(node, Action.KILL)
-
-    def swap(self, node: str) -> None:
-        """Have the cables of eth1 and eth2 change places at a node."""
-        steps = ("eth1 down", "eth2 down", "eth1 name spare", "eth2 name eth1", "spare name eth2", "eth1 up", "eth2 up")
-        self.door(node).run(["ip", "-batch", "-"], input="\n".join(f"link set {step}" for step in steps))
-
-    def configured(self, node: str) -> bool:
-        """Whether a switch runs anything of its place."""
-        return "router bgp" in self.door(node).vty("bgpd", "show running-config")
-
-    def reaches(self, node: str, state: State, longest: float = 0.05) -> str:
-        """Wait until a switch is in a state; returns why it is."""
-
-        found: dict[str, str] = {}
-
-        def missing() -> str:
-            found.update(self.memory(node))
-            return "" if found["state"] == state else f"{found['state']}: {found['why']}"
-
-        until(f"{node} is {state}", missing, within=WITHIN, every=0.002, longest=longest)
-        return found["why"]
-
-    def is_as_planned(self) -> None:
-        done = self.closlab("check", "--within", "30")
-        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The fabric, brought up from nothing."""
     program = Closlab(tmp_path_factory.mktemp("ztp"))
-    (program.folder / "ztp.yml").write_text(FABRIC)
+    (program.folder / "ztp.yml").write_text(FABRIC.format(name=NAME))
     try:
         done = program("up", "--ztp", "ztp.yml")
         assert done.returncode == 0, done.stderr + done.stdout
         (program.folder / "said.txt").write_text(done.stderr + done.stdout)
-        yield Live(program, Store(program.state))
+        yield Live(program, Store(program.state), NAME)
     finally:
         program("down", "--all")
 
@@ -187,7 +116,7 @@ def test_a_power_cut_in_any_state_is_gone_on_from(live: Live, state: State) -> N
 
     live.reaches("leaf1", state, longest=0.002)
     for process in live.door("leaf1").processes():
-        if "/usr/lib/ztp/agent.pyz" in process.argv:
+        if AGENT in process.argv:
             identity.signal_number(process.pid, signal.SIGSTOP)
     cut_in = live.memory("leaf1")["state"]
     live.act("leaf1", Action.KILL)
@@ -204,9 +133,7 @@ def test_an_agent_that_is_killed_is_started_again_and_goes_on(live: Live) -> Non
     live.act("leaf2", Action.START)
 
     live.reaches("leaf2", State.CONFIGURING, longest=0.002)
-    for process in live.door("leaf2").processes():
-        if "/usr/lib/ztp/agent.pyz" in process.argv:
-            identity.signal_number(process.pid, signal.SIGKILL)
+    live.end("leaf2", AGENT)
 
     live.reaches("leaf2", State.READY)
 
@@ -229,9 +156,7 @@ def test_crossed_cables_are_named_and_the_switch_is_not_configured_until_they_ar
 def test_a_dhcp_server_that_is_down_for_a_while_is_waited_for(live: Live) -> None:
     """The reason says so, nothing is configured; when it is back the switch goes on."""
     server = live.door(SERVER)
-    for process in server.processes():
-        if process.name == "kea-dhcp4":
-            identity.stop(process.pid, signal.SIGTERM, within=5)
+    live.end(SERVER, "kea-dhcp4", signal.SIGTERM)
     live.reset("leaf1")
     live.act("leaf1", Action.START)
 
@@ -259,7 +184,7 @@ def test_a_server_that_loses_power_remembers_and_goes_on(live: Live) -> None:
 def test_a_new_switch_in_an_old_place_is_quarantined_until_it_is_approved(live: Live) -> None:
     """leaf2 is replaced by another with a serial number that nobody ordered: one command makes it leaf2."""
     made = json.loads(live.door("leaf2").read(IDENTITY))
-    as_new(live, "leaf2", "NEW00001")
+    live.as_new("leaf2", "NEW00001")
     live.act("leaf2", Action.START)
     why = live.reaches("leaf2", State.QUARANTINED)
 
@@ -272,7 +197,7 @@ def test_a_new_switch_in_an_old_place_is_quarantined_until_it_is_approved(live: 
     live.is_as_planned()
 
     assert live.closlab("ztp", "approve", made["serial"], "leaf2").returncode == 0
-    as_new(live, "leaf2", made["serial"])
+    live.as_new("leaf2", made["serial"])
     live.act("leaf2", Action.START)
 
 
@@ -280,7 +205,7 @@ def test_a_serial_that_two_switches_have_is_quarantined_with_both_named(live: Li
     """leaf2 says that it is leaf1's; leaf1 runs on."""
     own, twin = (json.loads(live.door(node).read(IDENTITY))["serial"] for node in ("leaf2", "leaf1"))
     macs = [live.door(node).run(["cat", "/sys/class/net/eth0/address"]).stdout.strip() for node in ("leaf1", "leaf2")]
-    as_new(live, "leaf2", twin)
+    live.as_new("leaf2", twin)
     live.act("leaf2", Action.START)
     why = live.reaches("leaf2", State.QUARANTINED)
 
@@ -290,7 +215,7 @@ def test_a_serial_that_two_switches_have_is_quarantined_with_both_named(live: Li
     assert live.configured("leaf1")
 
     live.closlab("ztp", "approve", twin, "leaf1", "--mac", macs[0])
-    as_new(live, "leaf2", own)
+    live.as_new("leaf2", own)
     live.act("leaf2", Action.START)
 
 
@@ -309,7 +234,7 @@ def test_a_ready_switch_is_provisioned_anew_when_asked(live: Live) -> None:
 def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
     """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
     at, name = Store(tmp_path / "state"), f"{NAME}x"
-    (tmp_path / "x.yml").write_text(FABRIC.replace(NAME, name))
+    (tmp_path / "x.yml").write_text(FABRIC.format(name=name))
     source = deploy.load(tmp_path / "x.yml")
     monkeypatch.setattr(provision, "factory", lambda lab, made: across(factory(lab, made)))
     live = Live(Closlab(tmp_path), at, name)
@@ -321,13 +246,6 @@ def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[L
         yield live, str(said.value)
     finally:
         deploy.down(name, at=at)
-
-
-def across(lab: Lab) -> Lab:
-    """The lab with the cables of both leaves to spine1 crossed at spine1."""
-    first, second = (link for link in lab.links if isinstance(link, Veth) and link.b.node == "spine1")
-    swapped = {first: replace(first, b=second.b), second: replace(second, b=first.b)}
-    return replace(lab, links=tuple(swapped.get(link, link) if isinstance(link, Veth) else link for link in lab.links))
 
 
 def test_two_leaves_cabled_crosswise_are_named_and_the_rest_comes_up(crossed: tuple[Live, str]) -> None:
@@ -347,13 +265,3 @@ def test_two_leaves_cabled_crosswise_are_named_and_the_rest_comes_up(crossed: tu
     live.swap("spine1")
     for node in SWITCHES:
         live.reaches(node, State.READY)
-
-
-def as_new(live: Live, node: str, serial: str) -> None:
-    """Have another switch stand in a node's place, off: one with another serial number."""
-    door = live.door(node)
-    made = json.loads(door.read(IDENTITY))
-    door.write(IDENTITY, json.dumps({**made, "serial": serial}).encode())
-    settings = door.read("/etc/lldpd.conf").decode().replace(made["serial"], serial)
-    door.write("/etc/lldpd.conf", settings.encode())
-    live.reset(node)

@@ -13,7 +13,7 @@ from topologies import process
 from topologies.errors import Mistake
 from topologies.lab import End, HostLink, Lab, LabNode, Macvlan, Mgmt, Port, Veth, Vxlan
 from topologies.runtime import identity
-from topologies.runtime.containerlab import cli, engine, leftovers, seal
+from topologies.runtime.containerlab import cli, engine, leftovers, runtime, seal
 from topologies.runtime.model import Life, NodeRecord
 from topologies.runtime.netlink_decode import Counters, KernelLink
 
@@ -119,6 +119,29 @@ def test_the_management_network_leads_nowhere() -> None:
     assert "--internal" in sealed
     assert "--internal" not in opened
     assert "com.docker.network.bridge.enable_ip_masquerade=false" in opened
+
+
+def test_a_network_whose_nodes_come_by_their_addresses_lets_them_ask() -> None:
+    """The engine gets a subnet of our choice; its rules for internal networks would drop what is of another."""
+    lab = Lab("small", (), (), mgmt=Mgmt(ipv4_subnet="", ipv6_subnet=""))
+    ipv4, ipv6 = next(engine.choices(lab, "aaaa"))
+    options = engine.network_options(lab, "aaaa", ipv4, ipv6)
+
+    assert ip_network(ipv4).prefixlen == 22
+    assert ipv6 == ""
+    assert len(list(engine.choices(lab, "aaaa"))) == engine.SUBNETS
+    assert "--internal" not in options
+    assert "com.docker.network.bridge.enable_ip_masquerade=false" in options
+
+
+def test_an_address_that_a_node_let_go_of_is_not_on_record() -> None:
+    """What the engine tells of a container counts only where its node keeps it."""
+    node, container = LabNode(name="leaf1"), engine.container({**told("/x"), "State": {"Status": "exited", "Pid": 0}})
+    kept = record_of(Lab("small", (node,), ()))
+    bare = record_of(Lab("small", (node,), (), mgmt=Mgmt(ipv4_subnet="", ipv6_subnet="")))
+
+    assert runtime.node_record(kept, node, container).mgmt_ipv4 == "172.20.0.2/22"
+    assert runtime.node_record(bare, node, container).mgmt_ipv4 == ""
 
 
 def test_the_seal_closes_the_very_bridge_that_the_engine_makes() -> None:

@@ -41,7 +41,8 @@ class Device:
         wanted = system.read(files[SYSTEM])
         try:
             for path, value in system.settings(wanted).items():
-                (SETTINGS / path).write_text(value)
+                if (SETTINGS / path).read_text().strip() != value:  # a container may read them only
+                    (SETTINGS / path).write_text(value)
             there = system.addresses(run(("ip", "-j", "address")), self._management)
             permanent = system.permanents(run(("ip", "-j", "neighbour", "show", "nud", "permanent")), self._management)
             if lines := list(system.commands(wanted, there, permanent)):

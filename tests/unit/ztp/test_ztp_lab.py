@@ -29,10 +29,11 @@ KEYS = Trust("AUTHORITY", "SECRET", "SERVER", "SECRET", "SIGNER", "SECRET")
 EVERY = sorted(path for path in FABRICS.glob("*.yml") if not path.name.endswith(".clab.yml"))
 
 
-def made(source: Source) -> Lab:
+def made(source: Source, **more: bool) -> Lab:
     names = [node.name for node in switches(source.lab)]
     numbers = serials(source.lab.name, names, {})
-    return factory(source.lab, Made(numbers, KEYS, MANAGEMENT, "/folder", {"/usr/lib/ztp/lease.sh": "#!/bin/sh\n"}))
+    scripts = {"/usr/lib/ztp/lease.sh": "#!/bin/sh\n"}
+    return factory(source.lab, Made(numbers, KEYS, MANAGEMENT, "/folder", scripts, **more))
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
@@ -69,6 +70,16 @@ def test_nobody_but_the_server_has_an_address_on_the_management_network() -> Non
     assert set(eth0) == {node.name for node in lab.nodes}
     assert not any(eth0.values())
     assert {n.name: n.addresses for n in lab.nodes}[SERVER] == (("eth0", "172.20.20.1/22"),)
+
+
+def test_a_switch_that_may_not_write_settings_has_all_of_them_from_the_beginning() -> None:
+    """A container's kernel settings are the engine's to make: the one that is of a switch alone is there as well."""
+    source = load(FABRICS / "small.yml")
+    settings = {node.name: node.sysctls for node in made(source, settled=True).nodes}
+
+    assert {node.name: settings[node.name] for node in switches(source.lab)} == {
+        node.name: node.sysctls for node in switches(source.lab)
+    }
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)

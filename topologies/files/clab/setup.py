@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_interface
 from pathlib import PurePosixPath
 
-from topologies.lab import Daemon, End, File, LabNode, Neighbour, Route, Rule
+from topologies.lab import MANAGEMENT, Daemon, End, File, LabNode, Neighbour, Route, Rule
 
 HERE = "/etc/closlab"  # where the folder is seen in the node
 COMMAND = f"sh {HERE}/start.sh"
@@ -49,7 +49,16 @@ fi
 {own}# Sealed: no way out but through the fabric.
 while ip -4 route del default 2>/dev/null; do :; done
 while ip -6 route del default 2>/dev/null; do :; done
-{network}{daemons}"""
+{bare}{network}{daemons}"""
+BARE = f"""\
+# {MANAGEMENT} is as a switch has it: always with the same MAC address, which engines may change at each start, and with
+# no address that nobody on its network gave. Nor is anybody asked for names: the engine would be silent for seconds.
+mac=/var/lib/closlab/{MANAGEMENT}
+[ -s "$mac" ] || cat /sys/class/net/{MANAGEMENT}/address >"$mac"
+ip link set dev {MANAGEMENT} address "$(cat "$mac")"
+ip address flush dev {MANAGEMENT} scope global
+: >/etc/resolv.conf
+"""
 
 
 def needed(node: LabNode, ends: Iterable[End]) -> bool:
@@ -58,15 +67,16 @@ def needed(node: LabNode, ends: Iterable[End]) -> bool:
     return node.kind in {"linux", "frr"} and bool(own or node.role or any(end.addresses for end in ends))
 
 
-def setup(node: LabNode, ends: Iterable[End]) -> dict[str, str]:
-    """The files of the folder that a node sees as HERE, by their paths in it."""
+def setup(node: LabNode, ends: Iterable[End], *, bare: bool = False) -> dict[str, str]:
+    """The files of the folder that a node sees as HERE, by their paths in it. `bare` leaves the management interface
+    without the addresses that the engine gives."""
     batches = {f"ip{family}.batch": "".join(batch(node, ends, family)) for family in (4, 6)}
     found = {name: text for name, text in batches.items() if text}
     found |= {f"files{file.path}": file.text for file in node.files}
-    return {"start.sh": script(node, found), **found}
+    return {"start.sh": script(node, found, bare=bare), **found}
 
 
-def script(node: LabNode, found: Mapping[str, str]) -> str:
+def script(node: LabNode, found: Mapping[str, str], *, bare: bool) -> str:
     """The script that runs once all links are there."""
     folders = sorted(run_folders(node.daemons) | {str(PurePosixPath(file.path).parent) for file in node.files})
     owned = [folder for folder in folders if OWNER in PurePosixPath(folder).parts]
@@ -81,6 +91,7 @@ def script(node: LabNode, found: Mapping[str, str]) -> str:
         folders="".join(f" {shlex.quote(folder)}" for folder in folders),
         install="".join(f"    {line}\n" for line in install(node.files)),
         own=f"if id {OWNER} >/dev/null 2>&1; then {chown}; fi\n" if owned else "",
+        bare=BARE if bare else "",
         network="".join([*rules, *network]),
         daemons="".join(started(daemon) for daemon in node.daemons),
     )

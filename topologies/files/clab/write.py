@@ -50,7 +50,9 @@ def write(lab: Lab, *, image: str, folder: str) -> Written:
     for node in lab.nodes:
         nodes[node.name] = node_spec(node, image)
         if setup.needed(node, ends[node.name]):
-            files |= {f"{folder}/{node.name}/{path}": text for path, text in setup.setup(node, ends[node.name]).items()}
+            bare = not lab.mgmt.addressed and not node.network_mode
+            own = setup.setup(node, ends[node.name], bare=bare)
+            files |= {f"{folder}/{node.name}/{path}": text for path, text in own.items()}
             nodes[node.name]["binds"] = [f"{folder}/{node.name}:{setup.HERE}:ro", *nodes[node.name].get("binds", ())]
             nodes[node.name]["exec"] = [setup.COMMAND, *nodes[node.name].get("exec", ())]
     topology: dict[str, Any] = {"kinds": kinds(lab.nodes, image)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from topologies import process
 from topologies.errors import Fault
@@ -114,9 +115,10 @@ def choices(lab: Lab, lab_id: str) -> Iterator[tuple[str, str]]:
     """The subnets to try for a management network, IPv4 and IPv6; "" for a family that it does without.
 
     What a file says is kept: its own subnet, or the default one where nodes have addresses in it. Else each lab begins
-    at another place of 172.20.0.0/14, so that labs side by side seldom meet; the engine refuses those that do.
+    at another place of 172.20.0.0/14, so that labs side by side seldom meet; the engine refuses those that do. It gives
+    IPv4 addresses in any case: where nodes are to have none, they let go of them when they start.
     """
-    mgmt, plain = lab.mgmt, Mgmt()
+    mgmt, plain = lab.mgmt if lab.mgmt.addressed else replace(lab.mgmt, ipv4_subnet=AUTO), Mgmt()
     fixed = any(node.mgmt_ipv4 or node.mgmt_ipv6 for node in lab.nodes)
     open4, open6 = (
         said == AUTO or (said == default and not fixed)
@@ -143,10 +145,14 @@ def make_network(lab: Lab, lab_id: str) -> None:
 
 
 def network_options(lab: Lab, lab_id: str, ipv4: str, ipv6: str) -> list[str]:
-    """What `docker network create` is told. The engine publishes no port from an internal network, so a lab that
-    publishes some has one without masquerading instead. `seal` holds the bridge of either closed."""
+    """What `docker network create` is told. `seal` holds the bridge closed, whichever of two kinds it is.
+
+    The engine publishes no port from an internal network, so a lab that publishes some has one without masquerading
+    instead. So has one whose nodes come by their addresses themselves: where the kernel shows bridged packets to the
+    firewall, the engine's rules for an internal network drop all that is not of its own subnet, DHCP included.
+    """
     closed = ["--internal"]
-    if any(node.ports for node in lab.nodes):
+    if any(node.ports for node in lab.nodes) or not lab.mgmt.addressed:
         closed = ["--opt", "com.docker.network.bridge.enable_ip_masquerade=false"]
     name = ["--opt", f"com.docker.network.bridge.name={bridge(lab_id)}"]
     mtu = ["--opt", f"com.docker.network.driver.mtu={lab.mgmt.mtu}"]

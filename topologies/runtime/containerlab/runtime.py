@@ -56,6 +56,8 @@ class Containerlab:
             if engine.needs_network(lab):
                 seal.close(record.id)
                 engine.make_network(lab, record.id)
+                if not lab.mgmt.addressed:
+                    seal.hush(record.id)
                 network = engine.network_name(record.id)
         with timed("deploy", phases, say, len(lab.nodes)):
             cli.deploy(topology, record.name, files, network)
@@ -180,7 +182,10 @@ def node_record(record: LabRecord, node: LabNode, container: Container | None) -
     if container is None:
         return plain
     init = identity.identify(container.pid) if container.pid else None
-    return replace(plain, init=init, container=container.id, mgmt_ipv4=container.ipv4, mgmt_ipv6=container.ipv6)
+    plain = replace(plain, init=init, container=container.id)
+    if not record.lab.mgmt.addressed:  # what the engine gave, the node let go of
+        return plain
+    return replace(plain, mgmt_ipv4=container.ipv4, mgmt_ipv6=container.ipv6)
 
 
 def act_on(record: LabRecord, container: Container, action: Action) -> None:

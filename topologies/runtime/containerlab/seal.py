@@ -13,6 +13,7 @@ What stays within the bridge is not touched, also where the kernel shows bridged
 
 import os
 import shutil
+from pathlib import Path
 
 from topologies import process
 from topologies.errors import Fault, Mistake
@@ -40,6 +41,7 @@ table inet {table} {{
 """
 NO_RULES = "add table inet {table}\ndelete table inet {table}\n"  # one transaction, so that it may be gone already
 DEFAULT = ("default", "dev", MANAGEMENT)
+ARP_IGNORE, NEVER = "/proc/sys/net/ipv4/conf/{bridge}/arp_ignore", "8"
 
 
 def bridge(lab_id: str) -> str:
@@ -61,6 +63,19 @@ def refuse_without_firewall() -> None:
 def close(lab_id: str) -> None:
     """Close the bridge of a lab, which need not be there yet."""
     _nft(RULES.format(table=table(lab_id), bridge=bridge(lab_id)))
+
+
+def hush(lab_id: str) -> None:
+    """Have the machine answer no ARP request (RFC 826) on the bridge of a lab, which must be there.
+
+    It else answers for all addresses that it has on any interface. Where nodes choose theirs without asking the engine,
+    one of them may be such an address, and whoever looks for that node would find the machine. Raises Fault.
+    """
+    path = Path(ARP_IGNORE.format(bridge=bridge(lab_id)))
+    try:
+        path.write_text(NEVER)
+    except OSError as error:
+        raise Fault(f"cannot write {NEVER} to {path}: {error.strerror}") from error
 
 
 def remove(lab_id: str) -> None:

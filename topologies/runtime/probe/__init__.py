@@ -8,7 +8,7 @@ from functools import cache
 from topologies.runtime.probe import kernel, programs
 from topologies.runtime.probe.capability import Capability, first_lack
 
-__all__ = ["Capability", "all", "lack_of_containerlab", "lack_of_netns", "lack_of_ztp"]
+__all__ = ["Capability", "all", "lack_of_containerlab", "lack_of_netns", "lack_of_ztp", "lack_of_ztp_in"]
 
 
 @cache
@@ -44,6 +44,11 @@ def lack_of_netns() -> str:
 def lack_of_ztp() -> str:
     """What is missing for labs that provision themselves, and its cure; "" when nothing is."""
     return first_lack(programs.ztp())
+
+
+def lack_of_ztp_in(image: str) -> str:
+    """The same for nodes of an image; raises Mistake where there is no Docker to ask."""
+    return first_lack(programs.ztp_image(image))
 
 
 @cache

@@ -4,6 +4,7 @@ import json
 import mmap
 import os
 import re
+import shlex
 import shutil
 import stat
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from topologies import process
 from topologies.errors import Fault, Mistake
+from topologies.process import failure
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.probe.capability import Capability
 
@@ -26,6 +28,14 @@ ZTP = {  # program -> Debian's package
     "openssl": "openssl",
     "python3": "python3",
 }
+ZTP_PYTHON = "import http.server, sqlite3, ssl, sys; sys.exit(sys.version_info < (3, 11))"
+ZTP_TRIAL = f"""
+for each in {" ".join(ZTP)}; do command -v "$each" >/dev/null || echo "$each"; done
+! command -v python3 >/dev/null || python3 -c {shlex.quote(ZTP_PYTHON)} 2>/dev/null ||
+    echo "Python 3.11 with its whole library"
+"""
+NO_IMAGE = "No such image"  # the engine's words
+OWN_IMAGE = "make image, and export CLOSLAB_FRR_IMAGE=closlab/frr:bookworm"
 NEED_MODULES = b"/proc/modules"
 # containerlab asks github.com for newer versions of itself at every start, unless told not to.
 ASK_NOBODY = {"CLAB_VERSION_CHECK": "disable"}
@@ -81,6 +91,23 @@ def ztp() -> Capability:
         packages = dict.fromkeys(ZTP[program] for program in missing)
         return Capability(name, use, lack=f"no {', '.join(missing)}", cure=f"apt-get install {' '.join(packages)}")
     return Capability(name, use, detail=f"Kea {_version('/usr/sbin/kea-dhcp4', '-v') or 'of some version'}")
+
+
+@cache
+def ztp_image(image: str) -> Capability:
+    """The same in an image that is on this machine: it is asked in a container of its own, and not pulled."""
+    name, use = f"image {image}", "`closlab up --ztp` on containerlab"
+    once = ["docker", "run", "--rm", "--pull=never", "--network=none", "--entrypoint=sh"]
+    try:
+        done = process.run([*once, image, "-c", ZTP_TRIAL], check=False, timeout=60)
+    except Fault as error:
+        return Capability(name, use, lack=str(error))
+    if done.code:
+        lack = "it is not on this machine" if NO_IMAGE in done.stderr else failure(done)
+        return Capability(name, use, lack=lack, cure=OWN_IMAGE)
+    if lacks := done.stdout.splitlines():
+        return Capability(name, use, lack=f"no {', '.join(lacks)}", cure=OWN_IMAGE)
+    return Capability(name, use, detail="all there")
 
 
 @cache

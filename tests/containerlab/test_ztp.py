@@ -1,0 +1,241 @@
+"""Switches that boot with nothing on them, on containers: the same as on namespaces, where the engine has a say in it.
+
+It gives every container an address, and each time that one starts perhaps another, with a MAC address made of it; and a
+container may not write its kernel's settings. The fabric is that of tests/switches.py.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from program import Closlab
+from switches import FABRIC, SWITCHES, WITHIN, Live, across
+
+from automation.ztp.factory import IDENTITY, SERVER, factory
+from automation.ztp.states import State
+from labs import provision
+from topologies import deploy
+from topologies.errors import Fault
+from topologies.runtime.image import frr_image_name
+from topologies.runtime.model import Action
+from topologies.runtime.store import Store
+from topologies.waiting import until
+
+NAME = f"clabztp{os.getpid()}"
+OWN_ADDRESS = "172.20.20."  # what addresses that come from Kea begin with, in a fabric of this size
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The fabric, brought up from nothing."""
+    program = Closlab(tmp_path_factory.mktemp("ztp"))
+    file = program.file("ztp.yml", FABRIC.format(name=NAME))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLOSLAB_STATE", str(program.state))
+        try:
+            done = program("up", "--ztp", file, "--runtime", "containerlab")
+            assert done.returncode == 0, done.stderr + done.stdout
+            assert "converged and checked" in done.stdout
+            yield Live(program, Store(program.state), NAME)
+        finally:
+            program("down", "--all")
+
+
+@pytest.fixture(autouse=True)
+def whole(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test leaves the fabric as it found it: all switches ready, everything as planned."""
+    yield
+    if "live" not in request.fixturenames:
+        return
+    live = request.getfixturevalue("live")
+    for node in SWITCHES:
+        live.reaches(node, State.READY)
+    live.is_as_planned()
+
+
+def test_a_fabric_comes_up_from_nothing_in_containers(live: Live) -> None:
+    """Every switch went through its states and runs what it is meant to run, by the driver's own comparison."""
+    switches = {each["node"]: each for each in live.closlab.answer("ztp", "status")["switches"]}
+    differs = live.closlab("diff")
+
+    assert set(switches) == set(SWITCHES)
+    assert {each["state"] for each in switches.values()} == {"ready"}
+    assert switches["leaf1"]["seconds"].keys() >= {"discovering", "bootstrapping", "verifying", "cabling", "checking"}
+    assert differs.returncode == 0, differs.stdout + differs.stderr
+
+
+def test_the_only_address_in_the_management_network_is_what_kea_gave(live: Live) -> None:
+    """What the engine gave is gone, its routes with it, and the record names none of it."""
+    told = {each["node"]: each["address"] for each in live.closlab.answer("ztp", "status")["switches"]}
+
+    for node in SWITCHES:
+        (eth0,) = json.loads(live.door(node).run(["ip", "-j", "-4", "address", "show", "dev", "eth0"]).stdout)
+        assert [each["local"] for each in eth0["addr_info"]] == [told[node].partition("/")[0]]
+        assert told[node].startswith(OWN_ADDRESS)
+        assert "default" not in live.door(node).run(["ip", "route"]).stdout
+    assert {each.mgmt_ipv4 for each in live.record.nodes} == {""}
+    leases = live.door(SERVER).read("/var/lib/kea/kea-leases4.csv").decode()
+    assert all(f"{address.partition('/')[0]}," in leases for address in told.values())
+
+
+def test_switches_that_lose_power_come_back_as_what_they_are(live: Live) -> None:
+    """Both leaves, started in such an order that the engine changes their addresses: each keeps its MAC address, has
+    its configuration back from its own disk, and asks nobody."""
+    before = {node: (live.memory(node)["moves"], mac(live, node)) for node in ("leaf1", "leaf2")}
+    engines = {node: inspected(f"clab-{NAME}-{node}") for node in before}
+    for node in before:
+        live.act(node, Action.KILL)
+    for node in sorted(before, key=lambda node: engines[node], reverse=True):
+        live.act(node, Action.START)
+    live.is_as_planned()
+
+    assert {node: inspected(f"clab-{NAME}-{node}") for node in before} != engines
+    assert {node: (live.memory(node)["moves"], mac(live, node)) for node in before} == before
+    until("leaf1 has its lease again", lambda: "" if leased(live, "leaf1") else "no address", within=WITHIN)
+
+
+def test_no_program_waits_for_the_engines_resolver(live: Live) -> None:
+    """It answers after seconds or never in a lab that leads nowhere; lldpd asks for its own name, silent meanwhile."""
+    begun = time.monotonic()
+    asked = live.door("leaf1").run(["getent", "hosts", "seal.example.org"], check=False)
+
+    assert asked.code == 2
+    assert time.monotonic() - begun < 2
+
+
+def test_a_restart_of_its_programs_is_a_boot_as_well(live: Live) -> None:
+    """Links stay up, the lease goes and comes again, the configuration is that of its disk."""
+    live.act("spine1", Action.RESTART)
+
+    live.is_as_planned()
+    until("spine1 has its lease again", lambda: "" if leased(live, "spine1") else "no address", within=WITHIN)
+
+
+def test_a_switch_that_boots_anew_waits_for_a_server_without_power(live: Live) -> None:
+    """The server's container was killed: when it starts, Kea finds nothing in its way, and both know what they knew."""
+    live.act(SERVER, Action.KILL)
+    live.reset("leaf1")
+    live.act("leaf1", Action.START)
+    why = live.reaches("leaf1", State.WAITING)
+
+    assert "no DHCP server answers closlab-leaf##" in why
+    assert not live.configured("leaf1")
+
+    live.act(SERVER, Action.START)
+    live.reaches("leaf1", State.READY)
+
+
+def test_a_replaced_switch_is_quarantined_until_it_is_approved(live: Live) -> None:
+    """A serial number that nobody ordered, in the place of leaf2: one command makes it leaf2."""
+    made = json.loads(live.door("leaf2").read(IDENTITY))
+    live.as_new("leaf2", "NEW00001")
+    live.act("leaf2", Action.START)
+    why = live.reaches("leaf2", State.QUARANTINED)
+
+    assert why == "serial NEW00001 is in no inventory: `closlab ztp approve NEW00001 NODE`"
+    assert not live.configured("leaf2")
+
+    assert live.closlab("ztp", "approve", "NEW00001", "leaf2").returncode == 0
+    live.reaches("leaf2", State.READY)
+    live.is_as_planned()
+
+    assert live.closlab("ztp", "approve", made["serial"], "leaf2").returncode == 0
+    live.as_new("leaf2", made["serial"])
+    live.act("leaf2", Action.START)
+
+
+def test_a_ready_switch_is_provisioned_anew_when_asked(live: Live) -> None:
+    """It asks for its bundle, finds that it runs it, and is ready."""
+    before = live.memory("spine2")["moves"]
+
+    assert live.closlab("ztp", "reprovision", "spine2").returncode == 0
+    live.reaches("spine2", State.READY)
+
+    assert int(live.memory("spine2")["moves"]) > int(before)
+
+
+@pytest.fixture
+def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
+    """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
+    closlab, name = Closlab(tmp_path), f"{NAME}x"
+    monkeypatch.setenv("CLOSLAB_STATE", str(closlab.state))
+    source = deploy.load(tmp_path / closlab.file("x.yml", FABRIC.format(name=name)))
+    monkeypatch.setattr(provision, "factory", lambda lab, made: across(factory(lab, made)))
+    live = Live(closlab, Store(closlab.state), name)
+    try:
+        with pytest.raises(Fault) as said:
+            provision.bring_up_from_nothing(
+                source, "containerlab", say=lambda *_: None, show=lambda _: None, within=WITHIN
+            )
+        yield live, str(said.value)
+    finally:
+        deploy.down(name)
+
+
+def test_two_leaves_cabled_crosswise_are_named_and_not_configured(crossed: tuple[Live, str]) -> None:
+    """Who touches the cables is quarantined, spine2 is ready without them; put right, all go on by themselves."""
+    live, said = crossed
+
+    assert "leaf1:eth1 should lead to spine1:eth1, and leads to spine1:eth2" in said
+    assert "spine1:eth1 should lead to leaf1:eth1, and leads to leaf2:eth1" in said
+    live.reaches("spine2", State.READY)
+    assert not any(live.configured(node) for node in ("spine1", "leaf1", "leaf2"))
+
+    live.swap("spine1")
+    for node in SWITCHES:
+        live.reaches(node, State.READY)
+
+
+@pytest.fixture
+def poor() -> Iterator[str]:
+    """An image that lacks Kea and lldpd, and nothing else."""
+    image, name = f"closlab/poor:{NAME}", f"{NAME}-poor"
+    lost = ("rm", "/usr/sbin/kea-dhcp4", "/usr/sbin/lldpd")
+    docker("run", "--name", name, "--network=none", frr_image_name(os.environ), *lost)
+    try:
+        docker("commit", name, image)
+        yield image
+    finally:
+        docker("rm", name)
+        docker("rmi", image)
+
+
+def test_an_image_that_lacks_a_program_is_refused_by_name(poor: str, tmp_path: Path) -> None:
+    """Before anything is made: what it lacks, and what builds one that has it; so is an image that is not there."""
+    closlab = Closlab(tmp_path)
+    file = closlab.file("poor.yml", FABRIC.format(name=f"{NAME}p"))
+    absent = f"{poor}-absent"
+
+    refused = closlab("up", "--ztp", file, "--runtime", "containerlab", CLOSLAB_FRR_IMAGE=poor)
+    unknown = closlab("up", "--ztp", file, "--runtime", "containerlab", CLOSLAB_FRR_IMAGE=absent)
+
+    assert (refused.returncode, unknown.returncode) == (2, 2)
+    assert f"image {poor}: no kea-dhcp4, lldpd; try: make image" in refused.stderr
+    assert f"image {absent}: it is not on this machine; try: make image" in unknown.stderr
+    assert not closlab.state.exists() or not list(closlab.state.iterdir())
+
+
+def mac(live: Live, node: str) -> str:
+    """The MAC address of a node's management interface."""
+    return live.door(node).read("/sys/class/net/eth0/address").decode().strip()
+
+
+def leased(live: Live, node: str) -> bool:
+    """Whether a node has an address of Kea's."""
+    return OWN_ADDRESS in live.door(node).run(["ip", "-br", "-4", "address", "show", "dev", "eth0"]).stdout
+
+
+def inspected(container: str) -> str:
+    """The address that the engine believes a container to have."""
+    told = json.loads(docker("inspect", "--type", "container", container))[0]
+    (network,) = told["NetworkSettings"]["Networks"].values()
+    return str(network["IPAddress"])
+
+
+def docker(*words: str) -> str:
+    """What the engine's client prints."""
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout
