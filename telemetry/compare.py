@@ -10,9 +10,10 @@ from telemetry.compare_routes import route_differences
 from telemetry.compare_services import service_differences
 from telemetry.model import ESTABLISHED, Difference, NodeFacts, Session, What
 from topologies.model import Role
-from topologies.plan import HASH_POLICY, NodePlan, Plan, PlannedInterface, PlannedSession
+from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedSession
 
 SPEAKERS = {"bgpd", "gobgpd"}
+LAYER4 = "1"  # fib_multipath_hash_policy: over addresses and ports
 USELESS = ("failed", "incomplete", "none", "noarp")  # neighbour states whose MAC says nothing
 
 Subject = Callable[[NodePlan, NodeFacts], Iterable[Difference]]
@@ -106,9 +107,9 @@ def setting_differences(node: NodePlan, seen: NodeFacts) -> Iterator[Difference]
     if node.role is not Role.HOST:
         wanted |= {"net.ipv4.ip_forward": ("1", What.FORWARDING)}
         wanted |= {"net.ipv6.conf.all.forwarding": ("1", What.FORWARDING)} if "::" in families else {}
-    wanted["net.ipv4.fib_multipath_hash_policy"] = (HASH_POLICY, What.HASH_POLICY)
+    wanted["net.ipv4.fib_multipath_hash_policy"] = (LAYER4, What.HASH_POLICY)
     if "::" in families:
-        wanted["net.ipv6.fib_multipath_hash_policy"] = (HASH_POLICY, What.HASH_POLICY)
+        wanted["net.ipv6.fib_multipath_hash_policy"] = (LAYER4, What.HASH_POLICY)
     for key, (value, what) in wanted.items():
         found = seen.sysctls.get(key, "no such setting")
         if found != value:

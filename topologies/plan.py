@@ -10,10 +10,6 @@ from msgspec import Struct
 from topologies.model import Endpoint, Role
 
 IPV4, IPV6 = "ipv4", "ipv6"
-# How a switch chooses among equal ways (net.*.fib_multipath_hash_policy): by fields of the packet, which are these:
-# addresses, protocol and ports. Policy 1 names the same fields, and takes the hash that a packet has from the socket
-# that sent it: inside of one machine it keeps that all the way, so that every switch chooses alike, whatever its seed.
-HASH_POLICY, HASH_FIELDS = "3", "55"
 
 
 class PlannedInterface(Struct, frozen=True):

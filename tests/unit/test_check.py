@@ -114,7 +114,7 @@ def healthy(node: str) -> NodeFacts:
         sysctls={
             "net.ipv4.ip_forward": "1",
             "net.ipv6.conf.all.forwarding": "1",
-            "net.ipv4.fib_multipath_hash_policy": "3",
+            "net.ipv4.fib_multipath_hash_policy": "1",
             "net.ipv4.fib_multipath_hash_seed": str(planned.hash_seed),
         },
         sessions={
@@ -241,7 +241,7 @@ FAULTS: Mapping[str, tuple[Break, What, str, str]] = {
         "over eth1, eth2 (2)",
         "blackhole",
     ),
-    "hash policy": (with_sysctl("net.ipv4.fib_multipath_hash_policy", "0"), What.HASH_POLICY, "3", "0"),
+    "hash policy": (with_sysctl("net.ipv4.fib_multipath_hash_policy", "0"), What.HASH_POLICY, "1", "0"),
     "no seed": (with_sysctl("net.ipv4.fib_multipath_hash_seed", "0"), What.POLARISED, "a seed of its own", "0"),
     "forwarding": (with_sysctl("net.ipv4.ip_forward", "0"), What.FORWARDING, "1", "0"),
 }

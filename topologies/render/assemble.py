@@ -4,7 +4,7 @@ from ipaddress import IPv6Address
 
 from topologies.lab import End, Lab, LabNode, Neighbour, Route, Rule, Veth
 from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Role
-from topologies.plan import HASH_FIELDS, HASH_POLICY, NodePlan, Plan, PlannedInterface
+from topologies.plan import NodePlan, Plan, PlannedInterface
 from topologies.render.policy import router
 from topologies.render.routing import routing
 
@@ -84,10 +84,8 @@ def sysctls(planned: NodePlan) -> tuple[tuple[str, str], ...]:
         "net.ipv4.ip_forward": "1" if switch else "0",
         "net.ipv6.conf.all.forwarding": "1" if switch else "0",
         # Hash over ports, not only addresses; the seed differs per switch, else all tiers choose alike.
-        "net.ipv4.fib_multipath_hash_policy": HASH_POLICY,
-        "net.ipv6.fib_multipath_hash_policy": HASH_POLICY,
-        "net.ipv4.fib_multipath_hash_fields": HASH_FIELDS,
-        "net.ipv6.fib_multipath_hash_fields": HASH_FIELDS,
+        "net.ipv4.fib_multipath_hash_policy": "1",
+        "net.ipv6.fib_multipath_hash_policy": "1",
         "net.ipv4.fib_multipath_hash_seed": str(planned.hash_seed),
         "net.ipv4.ping_group_range": "0 0",
     }
