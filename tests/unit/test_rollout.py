@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -261,6 +261,15 @@ def test_an_interrupt_takes_back_what_was_committed() -> None:
     assert [each.heard for each in played.values()] == [["commit 60", "rollback"]] * 2
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where these tests were begun in the background of a shell."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_routers_are_told_to_keep_it_waits() -> None:
     """Half of them told, and the plan not on record, would be the worst moment to end."""
     played = {"a": Played(stops=True), "b": Played()}
@@ -273,6 +282,7 @@ def test_an_interrupt_while_routers_are_told_to_keep_it_waits() -> None:
     assert record == ["new plan"]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_that_another_thread_is_handed_waits_too() -> None:
     """Libraries have threads from before, in which signals are not held back."""
     over, passed = threading.Event(), []
