@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labs.cli import screen
+from labs.cli.automation_commands import equip
 from labs.cli.options import AsJson, LabName, NodeName, OneLab
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
@@ -29,6 +30,7 @@ def up_from_nothing(
     """`up --ztp`: the same end as `up`, with where the switches stand on the way."""
     if not ztp:
         raise Mistake("--inventory says which switch is which node, for --ztp: say that too")
+    equip()
     from labs.cli.ending import show_ending
     from labs.cli.provisioning import live, show_switches
     from labs.provision import bring_up_from_nothing

@@ -65,6 +65,10 @@ class Device:
         self._router.confirm()
         run(SELDOM)
 
+    def withdraw(self) -> None:
+        """Have FRR run what it ran before; the system's part stays, and means nothing without it."""
+        self._router.withdraw()
+
 
 def run(argv: Sequence[str], said: str | None = None) -> str:
     """What a program prints that must succeed; Trouble where it does not."""

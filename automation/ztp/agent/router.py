@@ -112,6 +112,12 @@ class Router:
         with _troubles():
             self._commits.confirm()
 
+    def withdraw(self) -> None:
+        """Run again what ran before, where a configuration waits to be confirmed."""
+        with _troubles():
+            if (pending := self._commits.change("pending")) is not None:
+                self._commits.abandon(pending)
+
     def lacks(self, expected: Expected, absent: Collection[str]) -> list[str]:
         """The sessions and routes that are not there."""
         with _troubles():

@@ -2,13 +2,16 @@
 
 POST /v1/bootstrap   {"nonce": …}                  200 the bundle · 403 {"reason": …}
 POST /v1/progress    {"moves": […]}                200 {"absent": […]}
-GET  /v1/ztp.json                                  200 the same way in, in SONiC's shape
-GET  /status?seen=N&within=S      (loopback)       200 all switches and moves, once there is more than N
+POST /v1/ruling      {"life", "number"}            200 {"keep": true, false or null, "why": …}
+GET  /status?seen=N&within=S      (loopback)       200 all switches and moves, once there is more than N; &watch=1 says
+                                                   that whoever asks has changes compared, and then rules
+POST /rule           {"serial", "mac", "life", "number", "why"}    (loopback)
 POST /approve        {"serial", "node", "mac"}     (loopback)
 """
 
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -21,6 +24,7 @@ from automation.ztp.trouble import Refusal, Trouble
 MOST_BYTES = 1 << 20  # of a request
 SILENCE = 60  # seconds that a connection may say nothing
 LONGEST_WAIT = 30.0  # seconds that /status holds an answer back
+RULED_WITHIN = 2.0  # seconds that /v1/ruling does
 
 Answer = tuple[int, bytes]
 
@@ -118,9 +122,20 @@ class Outer(Handler):
         """A report."""
         return 200, written({"absent": self.server.desk.progress(self.caller(), body.get("moves"))})
 
+    def ruling(self, body: Any) -> Answer:
+        """What is to become of a change, once that is known; null after a while."""
+        desk, until = self.server.desk, time.monotonic() + RULED_WITHIN
+        while True:
+            seen = desk.registry.changes
+            keep, why = desk.ruling(self.caller(), body.get("life"), body.get("number"))
+            if keep is not None or (left := until - time.monotonic()) <= 0:
+                return 200, written({"keep": keep, "why": why})
+            desk.registry.wait(seen, left)
+
     routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
         ("POST", "/v1/bootstrap"): bootstrap,
         ("POST", "/v1/progress"): progress,
+        ("POST", "/v1/ruling"): ruling,
     }
 
 
@@ -134,9 +149,17 @@ class Inner(Handler):
             seen, within = int(asked.get("seen", -1)), min(float(asked.get("within", 0)), LONGEST_WAIT)
         except ValueError as error:
             raise Trouble(str(error)) from error
-        registry = self.server.desk.registry
-        changes = registry.wait(seen, within)
-        return 200, written({"changes": changes, "switches": registry.switches(), "moves": registry.moves()})
+        desk = self.server.desk
+        if asked.get("watch"):
+            desk.watch()
+        changes = desk.registry.wait(seen, within)
+        known = {"switches": desk.registry.switches(), "moves": desk.registry.moves(), "holders": desk.holders()}
+        return 200, written({"changes": changes, **known})
+
+    def rule(self, body: Any) -> Answer:
+        """A ruling."""
+        self.server.desk.rule(*(body.get(name) for name in ("serial", "mac", "life", "number", "why")))
+        return 200, written({})
 
     def approve(self, body: Any) -> Answer:
         """An approval."""
@@ -146,6 +169,7 @@ class Inner(Handler):
     routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
         ("GET", "/status"): status,
         ("POST", "/approve"): approve,
+        ("POST", "/rule"): rule,
     }
 
 
