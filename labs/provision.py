@@ -10,10 +10,11 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from automation.ztp import package, trust
+from automation.ztp import package, publishing, trust
 from automation.ztp.contents import contents, switches
 from automation.ztp.factory import LEASE, Made, factory
 from automation.ztp.kea import Management
+from automation.ztp.publishing import BUNDLES, FOLDER, SERVED, publish
 from automation.ztp.serials import read_inventory, serials
 from automation.ztp.standing import Standing
 from automation.ztp.watching import provisioned
@@ -29,8 +30,6 @@ from topologies.waiting import until
 
 NETWORK = IPv4Network("172.20.20.0/22")
 PORT = 8443
-FOLDER = "ztp"  # below the lab's own files
-FIRST_VERSION = 1
 RUNTIMES = ("netns",)
 FREE_WITHIN = 30  # seconds that somebody else may be at work on the lab
 
@@ -130,8 +129,8 @@ def remembered(factory: Lab, planned: Lab) -> Lab:
 def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
     """Write what the nodes find bound into them: the programs, and what the server hands out."""
     assert source.plan is not None
-    served = folder / "served"
-    (served / "bundles").mkdir(mode=0o700, parents=True)
+    served = folder / SERVED
+    (served / BUNDLES).mkdir(mode=0o700, parents=True)
     (folder / "agent.pyz").write_bytes(package.agent())
     (folder / "server.pyz").write_bytes(package.server())
     for name, text in (
@@ -142,9 +141,7 @@ def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
     ):
         _private(served / name, text)
     _private(folder / "authority.key", made.trust.authority_key)
-    for node, files in contents(source.lab, source.plan).items():
-        bundle = {"version": FIRST_VERSION, "files": files}
-        (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
+    publish(served / BUNDLES, contents(source.lab, source.plan))
 
 
 def _read(inventory: Path) -> Mapping[str, str]:
@@ -176,6 +173,6 @@ def _made(source: deploy.Source, runtime: str, inventory: Path | None, at: Store
         serials=serials(source.lab.name, names, _read(inventory) if inventory else {}, str(inventory)),
         trust=trust.make(source.lab.name, management.server),
         management=management,
-        folder=str(at.files(source.lab.name) / FOLDER),
+        folder=str(publishing.folder(at, source.lab.name)),
         scripts={LEASE: package.lease_script()},
     )

@@ -34,22 +34,19 @@ class Judge:
     def __init__(self, record: LabRecord, plan: Plan) -> None:
         self._record, self._plan = record, plan
         self._nornir: Nornir | None = None  # not before it is needed: switches have better to do with the time
-        self._begun: dict[Attempt, float] = {}
+        self._failing: dict[Attempt, float] = {}  # since when, in seconds
         self._ruled: set[Attempt] = set()
 
     def __call__(self, desk: Desk, found: Iterable[Standing]) -> None:
         """Compare some of those that wait for it, and rule. Raises Fault where the server does not answer."""
         found = tuple(found)
-        now = time.monotonic()
         waiting = [each for each in found if each.state is State.COMPLYING and attempt(each) not in self._ruled]
-        for each in waiting:
-            self._begun.setdefault(attempt(each), now)
-        turn = sorted(waiting, key=lambda each: -self._begun[attempt(each)])[
-            :AT_ONCE
-        ]  # the new first: they may be fine
+        # Whoever was found not to comply before must not hold up those that were not looked at yet.
+        turn = sorted(waiting, key=lambda each: self._failing.get(attempt(each), 0))[:AT_ONCE]
         absent = frozenset(each.node for each in found if each.state is State.QUARANTINED)
         for each, findings in self._compared(turn, absent):
-            if not findings or time.monotonic() - self._begun[attempt(each)] > PATIENCE:
+            now = time.monotonic()
+            if not findings or now - self._failing.setdefault(attempt(each), now) > PATIENCE:
                 desk.rule(each, told(findings))
                 self._ruled.add(attempt(each))
 

@@ -24,6 +24,7 @@ _SHARED = (
 )
 _AGENT = (
     *(f"automation.ztp.agent.{name}" for name in ("__main__", "agent", "device", "dhcp", "https", "memory", "router")),
+    "automation.ztp.agent.soliciting",
     *("automation.ztp.backoff", "automation.ztp.system"),
     *(f"napalm_frr.{name}" for name in ("candidate", "changes", "commits", "delta", "errors", "merging", "neighbours")),
     *(f"napalm_frr.{name}" for name in ("normal", "slots", "steps", "transport", "tree")),

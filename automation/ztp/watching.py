@@ -3,7 +3,8 @@
 import http.client
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import urlencode
 
 import msgspec
@@ -46,6 +47,10 @@ class Desk:
         attempt = {"serial": switch.serial, "mac": switch.mac, "life": switch.life, "number": switch.moves}
         self._ask("POST", "/rule", {**attempt, "why": why}, SLACK)
 
+    def leave(self) -> None:
+        """Have switches go by their own checks from now on."""
+        self._ask("POST", "/leave", {}, SLACK)
+
     def _ask(self, method: str, path: str, content: Mapping[str, object] | None, timeout: float) -> bytes:
         body = None if content is None else json.dumps(content)
         connection = http.client.HTTPConnection("127.0.0.1", LOOPBACK_PORT, timeout=timeout)
@@ -79,7 +84,29 @@ def provisioned(
     been quarantined for good; it names them.
     """
     desk = Desk(record)
+    with watched(desk):
+        return _ready(desk, serials, within=within, show=show, judge=judge)
+
+
+@contextmanager
+def watched(desk: Desk) -> Iterator[None]:
+    """Switches wait for `desk.rule` before they keep a change, as long as the block lasts and asks for their status."""
     until("the bootstrap server answers", lambda: _silence(desk), within=SLACK)
+    try:
+        yield
+    finally:
+        with suppress(Fault):  # its node may be off by now, and what it must know is not worth another error
+            desk.leave()
+
+
+def _ready(
+    desk: Desk,
+    serials: Mapping[str, str],
+    *,
+    within: float,
+    show: Callable[[tuple[Standing, ...]], None],
+    judge: Callable[[Desk, tuple[Standing, ...]], None],
+) -> tuple[Standing, ...]:
     found: tuple[Standing, ...] = ()
     seen = -1
 

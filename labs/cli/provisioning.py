@@ -12,6 +12,7 @@ from labs.cli.reports import Report
 
 if TYPE_CHECKING:
     from labs.provision import Show
+    from labs.replacing import Replaced
 
 TIMED = tuple(state for state in State if state is not State.READY)
 COLUMNS = ("SWITCH", "SERIAL", "MGMT", "STATE", *(state.upper() for state in TIMED), "WHY")
@@ -37,6 +38,37 @@ def show_switches(found: Sequence[Standing]) -> None:
     cells = rows(found)
     used = [at for at, column in enumerate(COLUMNS) if any(row[at] for row in cells) or column == "STATE"]
     screen.table([COLUMNS[at] for at in used], [[row[at] for at in used] for row in cells], wrapped=1)
+
+
+def show_replaced(done: "Replaced") -> None:
+    """What became of a switch that was replaced."""
+    from labs.cli.ending import proofs, show_differences, took
+
+    steps = {"drain": "drained", "renew": "a new one in its place", "provision": "provisioned", "check": "checked"}
+    for step, spent in done.seconds.items():
+        if step != "drain" or done.drained:
+            screen.result(f"{steps[step]:<22}  {took(spent)}")
+    for name, value in proofs(done.report):
+        screen.result(f"{name:<22}  {value}")
+    show_differences(done.report)
+    place = f"serial {done.serial} now, in place of {done.former}" if done.serial else "another machine now"
+    but = "" if done.report.fine else ", but not all is as planned: see above"
+    screen.verdict(f"{done.node} is {place}{but}", good=done.report.fine)
+
+
+def replaced_report(done: "Replaced") -> Report:
+    """The same for JSON."""
+    from labs.cli.ending import check_report
+
+    return {
+        "lab": done.lab,
+        "node": done.node,
+        "former": done.former,
+        "serial": done.serial,
+        "drained": done.drained,
+        "seconds": {step: round(spent, 3) for step, spent in done.seconds.items()},
+        "check": check_report(done.report),
+    }
 
 
 def rows(found: Sequence[Standing]) -> list[list[str]]:

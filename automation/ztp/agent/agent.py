@@ -97,13 +97,13 @@ class Agent:
         wanted = cabling.read(memory.files[CABLING])
         begun, every = self.world.passed(), EVERY
         while True:
-            heard = self.switch.neighbours()
-            if wrong := cabling.wrong(wanted, heard):
+            heard, late = self.switch.neighbours(), self.world.passed() - begun > HEARD_WITHIN
+            if wrong := cabling.wrong(wanted, heard, surely=late):
                 raise Refusal(listed(wrong))
-            if not (silent := cabling.silent(wanted, heard)):
+            if not (unclear := cabling.unclear(wanted, heard)):
                 return Event.DONE, "", memory
-            if self.world.passed() - begun > HEARD_WITHIN:
-                raise Trouble(f"after {HEARD_WITHIN} s, {listed(silent)}")
+            if late:
+                raise Trouble(f"after {HEARD_WITHIN} s, {listed(unclear)}")
             self.world.sleep(every)
             every = min(every * 1.5, LONGEST)
 

@@ -83,6 +83,10 @@ class Desk:
         """Note that somebody is there who has changes compared with the plan before they are kept."""
         self.registry.watched = self.now()
 
+    def leave(self) -> None:
+        """Note that nobody is any more."""
+        self.registry.watched = None
+
     def rule(self, serial: object, mac: object, life: object, number: object, why: object) -> None:
         """Note what is said against a change, "" for nothing. Trouble for what is no ruling."""
         if not isinstance(mac, str) or not isinstance(serial, str) or not isinstance(why, str):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from automation.ztp.server.model import Approval, Caller, Known, Verdict
 
-WATCHED_FOR = 15  # seconds that whoever watches may say nothing, and is still taken to be there
+WATCHED_FOR = 60  # seconds that whoever watches may say nothing, and is still taken to be there
 UNWATCHED = "by its own checks: nobody watched who could have it compared by NAPALM"
 
 
@@ -47,8 +47,8 @@ def absent(known: Collection[Known], waits: Collection[str]) -> tuple[str, ...]:
 
 
 def kept(ruling: str | None, watched: float | None, now: float) -> tuple[bool | None, str]:
-    """Whether a change may be kept, None while that is open, and why. `ruling` is what whoever watches said of it, "" for
-    nothing against it; `watched` is when somebody did so last, in seconds since the epoch.
+    """Whether a change may be kept, None while that is open, and why. `ruling` is what whoever watches said of it, ""
+    for nothing against it; `watched` is when somebody did so last, in seconds since the epoch.
 
     Where nobody watches, the switch's own checks have to do: it must not wait for a person who may never come.
     """

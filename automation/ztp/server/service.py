@@ -6,6 +6,7 @@ POST /v1/ruling      {"life", "number"}            200 {"keep": true, false or n
 GET  /status?seen=N&within=S      (loopback)       200 all switches and moves, once there is more than N; &watch=1 says
                                                    that whoever asks has changes compared, and then rules
 POST /rule           {"serial", "mac", "life", "number", "why"}    (loopback)
+POST /leave          {}                            (loopback)  that it does no longer
 POST /approve        {"serial", "node", "mac"}     (loopback)
 """
 
@@ -161,6 +162,11 @@ class Inner(Handler):
         self.server.desk.rule(*(body.get(name) for name in ("serial", "mac", "life", "number", "why")))
         return 200, written({})
 
+    def leave(self, body: Any) -> Answer:
+        """Nobody watches any more."""
+        self.server.desk.leave()
+        return 200, written({})
+
     def approve(self, body: Any) -> Answer:
         """An approval."""
         self.server.desk.approve(body.get("serial"), body.get("node"), body.get("mac", ""))
@@ -170,6 +176,7 @@ class Inner(Handler):
         ("GET", "/status"): status,
         ("POST", "/approve"): approve,
         ("POST", "/rule"): rule,
+        ("POST", "/leave"): leave,
     }
 
 
