@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,21 +18,28 @@ from automation.ztp.kea import Management
 from automation.ztp.publishing import BUNDLES, FOLDER, SERVED, publish
 from automation.ztp.serials import read_inventory, serials
 from automation.ztp.standing import Standing
-from automation.ztp.watching import provisioned
+from automation.ztp.states import State
+from automation.ztp.watching import Desk, provisioned
 from labs.bringup import Brought, bring_up
 from topologies import deploy
 from topologies.errors import Mistake
 from topologies.lab import Lab
+from topologies.plan import Plan
 from topologies.runtime import probe
 from topologies.runtime.door import enter
 from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
 from topologies.waiting import until
 
+if TYPE_CHECKING:
+    from automation.ztp.complying import Judge
+
 NETWORK = IPv4Network("172.20.20.0/22")
 PORT = 8443
 RUNTIMES = ("netns",)
 FREE_WITHIN = 30  # seconds that somebody else may be at work on the lab
+
+LATE = (State.CONFIGURING, State.CHECKING, State.COMPLYING)
 
 Show = Callable[[tuple[Standing, ...]], None]
 
@@ -68,10 +76,7 @@ def bring_up_from_nothing(
         nonlocal found
         enter(record)
         begun = time.monotonic()
-        from automation.ztp.complying import Judge  # NAPALM takes a second, which switches have better use for before
-
-        judge = Judge(record, planned)
-        found = provisioned(record, made.serials, within=within, show=show, judge=judge)
+        found = provisioned(record, made.serials, within=within, show=show, judge=judge(record, planned))
         phases = {**record.phases, "provision": time.monotonic() - begun}
         return replace(noted(record, source.lab, at), phases=phases)
 
@@ -87,6 +92,22 @@ def bring_up_from_nothing(
         at=at,
     )
     return Provisioned(brought, found)
+
+
+def judge(record: LabRecord, plan: Plan) -> Callable[[Desk, tuple[Standing, ...]], None]:
+    """What rules on changes that wait. NAPALM, which takes a second to load, is loaded when some will soon do so."""
+    made: Judge | None = None
+
+    def rule(desk: Desk, found: tuple[Standing, ...]) -> None:
+        nonlocal made
+        if made is None and any(each.state in LATE for each in found):
+            from automation.ztp.complying import Judge
+
+            made = Judge(record, plan)
+        if made is not None:
+            made(desk, found)
+
+    return rule
 
 
 def noted(record: LabRecord, planned: Lab, at: Store) -> LabRecord:
@@ -131,7 +152,9 @@ def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
     assert source.plan is not None
     served = folder / SERVED
     (served / BUNDLES).mkdir(mode=0o700, parents=True)
-    (folder / "agent.pyz").write_bytes(package.agent())
+    agent = package.agent()
+    for place in (folder, served):
+        (place / "agent.pyz").write_bytes(agent)
     (folder / "server.pyz").write_bytes(package.server())
     for name, text in (
         ("server.pem", made.trust.server),

@@ -15,7 +15,7 @@ from automation.ztp.serials import refuse_nonsense, successor
 from automation.ztp.standing import Standing
 from automation.ztp.watching import Desk, expected, provisioned
 from labs.bringup import settle, timed, verdict
-from labs.provision import Show
+from labs.provision import Show, judge
 from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.lab import LabNode
@@ -147,14 +147,12 @@ def _renew(wanted: Replacement) -> LabRecord:
 
 
 def _provision(wanted: Replacement, record: LabRecord, show: Show, within: float) -> None:
-    from automation.ztp.complying import Judge
-
     def show_it(found: tuple[Standing, ...]) -> None:
         show(tuple(each for each in found if each.node == wanted.node))
 
     try:
-        judge = Judge(record, wanted.plan)
-        provisioned(record, {wanted.node: wanted.serial}, within=within, show=show_it, judge=judge)
+        serials = {wanted.node: wanted.serial}
+        provisioned(record, serials, within=within, show=show_it, judge=judge(record, wanted.plan))
     except Fault as error:
         left = f"{wanted.node} is serial {wanted.serial} now, and goes on by itself; `closlab ztp status` shows it"
         raise Fault(f"{error}\n{left}") from error

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from automation.ztp import cabling
 from automation.ztp.agent.memory import Disk
 from automation.ztp.agent.model import REVERT_IN, Identity, Memory, Moved, Network, Ruling, Server, Switch, World
+from automation.ztp.agent.verifying import verified
 from automation.ztp.backoff import pause
-from automation.ztp.bundle import CABLING, EXPECTED, read_answer, read_manifest, unfit
+from automation.ztp.bundle import CABLING, EXPECTED
 from automation.ztp.expected import read as read_expected
 from automation.ztp.states import FIRST, LAST, Event, State, move
 from automation.ztp.trouble import Refusal, Trouble
@@ -83,14 +84,15 @@ class Agent:
         return Event.DONE, "", replace(memory, url=url, nonce=nonce, answer=answer.decode(errors="replace"))
 
     def _verify(self, memory: Memory) -> Outcome:
-        answer = read_answer(memory.answer.encode())
-        if not self.genuine(answer.manifest, answer.signature):
-            raise Trouble("the bundle is not signed by the signer that this switch trusts: it may be forged")
-        manifest = read_manifest(answer.manifest)
-        known = {"serial": self.identity.serial, "nonce": memory.nonce, "floor": memory.floor}
-        if why := unfit(manifest, answer.files, now=self.world.now(), **known):  # type: ignore[arg-type]
-            raise Trouble(why)
-        taken = replace(memory, answer="", nonce="", node=manifest.node, files=dict(answer.files))
+        manifest, files = verified(
+            memory.answer.encode(),
+            self.genuine,
+            serial=self.identity.serial,
+            nonce=memory.nonce,
+            floor=memory.floor,
+            now=self.world.now(),
+        )
+        taken = replace(memory, answer="", nonce="", node=manifest.node, files=files)
         return Event.DONE, f"{manifest.node}, version {manifest.version}", replace(taken, floor=manifest.version)
 
     def _cabling(self, memory: Memory) -> Outcome:

@@ -4,6 +4,7 @@ The folder of what it hands out is written by whoever runs the lab, and read ane
 
     inventory.json      serial -> node
     bundles/NODE.json   {"version": N, "files": {name: text}}
+    agent.pyz           what switches ship with
 """
 
 import json
@@ -97,6 +98,10 @@ class Desk:
         """Whether a switch may keep a change, None while that is open, and why."""
         found = self.registry.ruling(_attempt(caller.serial, caller.mac, life, number))
         return kept(found, self.registry.watched, self.now())
+
+    def agent(self) -> bytes:
+        """The agent's program."""
+        return (self.folder / "agent.pyz").read_bytes()
 
     def holders(self) -> Mapping[str, str]:
         """The serial number that each node has now."""
