@@ -35,7 +35,7 @@ def up_from_nothing(
     from labs.cli.provisioning import live, show_switches
     from labs.provision import bring_up_from_nothing
 
-    with screen.progress() as say, live() as show:
+    with live() as (say, show):
         done = bring_up_from_nothing(
             source, runtime, say=say, show=show, inventory=inventory, check=check, within=within
         )
@@ -108,7 +108,7 @@ def replace(
 
     record = chosen(lab)
     wanted = planned(record, node, serial)
-    with live() as show:
+    with live() as (_, show):
         done = replace_switch(wanted, show=show, within=within)
     if as_json:
         screen.document(replaced_report(done))
