@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,11 +15,13 @@ from automation.outcome import Outcome
 from automation.proof import halfway, proven
 from automation.renewal import refuse_rebuilding
 from automation.rollout import Rollout, preview, roll_out
+from automation.ztp.contents import contents
+from automation.ztp.publishing import BUNDLES, SERVED, folder, publish
 from telemetry.check import CheckReport
 from telemetry.model import Difference
 from topologies import deploy
 from topologies.errors import Mistake
-from topologies.lab import Lab
+from topologies.lab import Lab, LabNode
 from topologies.plan import Plan
 from topologies.runtime.model import LabRecord
 from topologies.runtime.store import Store
@@ -72,7 +75,7 @@ def apply(name: str, source: deploy.Source | None, manner: Manner, *, at: Store)
             verify=proof.last,
             between=proof.between,
             waves=manner.waves,
-            kept=lambda: at.write(after),
+            kept=partial(_keep, after, source, at),
         )
         outcome = roll_out(nornir, wanted)
         return Applied(outcome, proof.report, renewed=outcome.fine and after != record)
@@ -123,11 +126,24 @@ def renewed(record: LabRecord, source: deploy.Source) -> LabRecord:
     texts_of(record)
     refuse_rebuilding(_as_its_file_says(record), source.lab, source.path)
     fresh = {node.name: node for node in source.lab.nodes}
-    nodes = tuple(
-        replace(node, files=fresh[node.name].files, labels=fresh[node.name].labels) for node in record.lab.nodes
-    )
+    nodes = tuple(_renewed(node, fresh[node.name]) if node.name in fresh else node for node in record.lab.nodes)
     lab = replace(record.lab, nodes=nodes, file=source.path)
     return replace(record, lab=lab, fabric_text=source.text)
+
+
+def _renewed(node: LabNode, fresh: LabNode) -> LabNode:
+    """A node with new files, beside those that its file says nothing of, such as a switch's identity."""
+    named = {file.path for file in fresh.files}
+    others = tuple(file for file in node.files if file.path not in named)
+    return replace(node, files=(*fresh.files, *others), labels=fresh.labels)
+
+
+def _keep(after: LabRecord, source: deploy.Source | None, at: Store) -> None:
+    """Have a change on record, and in the bundles of switches that provision themselves: they ask for them again."""
+    at.write(after)
+    bundles = folder(at, after.name) / SERVED / BUNDLES
+    if source is not None and source.plan is not None and bundles.exists():
+        publish(bundles, contents(source.lab, source.plan))
 
 
 def _as_its_file_says(record: LabRecord) -> Lab:

@@ -6,21 +6,25 @@ import time
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from automation.ztp import package, trust
+from automation.ztp import package, publishing, trust
 from automation.ztp.contents import contents, switches
 from automation.ztp.factory import LEASE, Made, factory
 from automation.ztp.kea import Management
+from automation.ztp.publishing import BUNDLES, FOLDER, SERVED, publish
 from automation.ztp.serials import read_inventory, serials
 from automation.ztp.standing import Standing
-from automation.ztp.watching import provisioned
+from automation.ztp.states import State
+from automation.ztp.watching import Desk, provisioned
 from labs.bringup import Brought, bring_up
 from topologies import deploy
 from topologies.errors import Mistake
 from topologies.lab import Lab
+from topologies.plan import Plan
 from topologies.runtime import probe
 from topologies.runtime.door import enter
 from topologies.runtime.image import frr_image_name
@@ -28,12 +32,15 @@ from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
 from topologies.waiting import until
 
+if TYPE_CHECKING:
+    from automation.ztp.complying import Judge
+
 NETWORK = IPv4Network("172.20.20.0/22")
 PORT = 8443
-FOLDER = "ztp"  # below the lab's own files
-FIRST_VERSION = 1
 SETTLED = ("containerlab",)  # runtimes whose nodes find all kernel settings, for a container may not write them
 FREE_WITHIN = 30  # seconds that somebody else may be at work on the lab
+
+LATE = (State.CONFIGURING, State.CHECKING, State.COMPLYING)
 
 Show = Callable[[tuple[Standing, ...]], None]
 
@@ -62,13 +69,15 @@ def bring_up_from_nothing(
     """
     at = at or here()
     made = _made(source, runtime, inventory, at)
+    planned = source.plan
+    assert planned is not None  # _made has refused a file without one
     found: tuple[Standing, ...] = ()
 
     def then(record: LabRecord) -> LabRecord:
         nonlocal found
         enter(record)
         begun = time.monotonic()
-        found = provisioned(record, made.serials, within=within, show=show)
+        found = provisioned(record, made.serials, within=within, show=show, judge=judge(record, planned))
         phases = {**record.phases, "provision": time.monotonic() - begun}
         return replace(noted(record, source.lab, at), phases=phases)
 
@@ -84,6 +93,22 @@ def bring_up_from_nothing(
         at=at,
     )
     return Provisioned(brought, found)
+
+
+def judge(record: LabRecord, plan: Plan) -> Callable[[Desk, tuple[Standing, ...]], None]:
+    """What rules on changes that wait. NAPALM, which takes a second to load, is loaded when some will soon do so."""
+    made: Judge | None = None
+
+    def rule(desk: Desk, found: tuple[Standing, ...]) -> None:
+        nonlocal made
+        if made is None and any(each.state in LATE for each in found):
+            from automation.ztp.complying import Judge
+
+            made = Judge(record, plan)
+        if made is not None:
+            made(desk, found)
+
+    return rule
 
 
 def noted(record: LabRecord, planned: Lab, at: Store) -> LabRecord:
@@ -126,9 +151,11 @@ def remembered(factory: Lab, planned: Lab) -> Lab:
 def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
     """Write what the nodes find bound into them: the programs, and what the server hands out."""
     assert source.plan is not None
-    served = folder / "served"
-    (served / "bundles").mkdir(mode=0o700, parents=True)
-    (folder / "agent.pyz").write_bytes(package.agent())
+    served = folder / SERVED
+    (served / BUNDLES).mkdir(mode=0o700, parents=True)
+    agent = package.agent()
+    for place in (folder, served):
+        (place / "agent.pyz").write_bytes(agent)
     (folder / "server.pyz").write_bytes(package.server())
     for name, text in (
         ("server.pem", made.trust.server),
@@ -138,9 +165,7 @@ def prepare(folder: Path, source: deploy.Source, made: Made) -> None:
     ):
         _private(served / name, text)
     _private(folder / "authority.key", made.trust.authority_key)
-    for node, files in contents(source.lab, source.plan).items():
-        bundle = {"version": FIRST_VERSION, "files": files}
-        (served / "bundles" / f"{node}.json").write_text(json.dumps(bundle))
+    publish(served / BUNDLES, contents(source.lab, source.plan))
 
 
 def _lack_on_machine(lab: Lab) -> str:
@@ -185,7 +210,7 @@ def _made(source: deploy.Source, runtime: str, inventory: Path | None, at: Store
         serials=serials(source.lab.name, names, _read(inventory) if inventory else {}, str(inventory)),
         trust=trust.make(source.lab.name, management.server),
         management=management,
-        folder=str(at.files(source.lab.name) / FOLDER),
+        folder=str(publishing.folder(at, source.lab.name)),
         scripts={LEASE: package.lease_script()},
         settled=runtime in SETTLED,
     )

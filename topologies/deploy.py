@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from topologies.errors import ClosError, Fault, Mistake
-from topologies.lab import Lab
+from topologies.lab import Lab, LabNode
 from topologies.runtime import identity, store
 from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
 from topologies.seal import refuse_openings
@@ -204,6 +204,29 @@ def act(name: str, node: str, action: Action, *, at: store.Store | None = None) 
         after = runtime_named(record.runtime).act(record, node, action, note=at.write)
         at.write(after)
         return after
+
+
+def renew(name: str, fresh: LabNode, *, kept: LabNode, at: store.Store | None = None) -> LabRecord:
+    """Power a node that is off on as another machine in its place, with the files of `fresh`; on record is `kept`.
+
+    Raises Mistake where the lab has no such node, or it runs.
+    """
+    at = at or store.here()
+    with at.claim(name, f"renew {fresh.name}"):
+        record = at.read(name)
+        before = with_node(record, fresh)
+        after = runtime_named(record.runtime).act(
+            before, fresh.name, Action.RENEW, note=lambda latest: at.write(with_node(latest, kept))
+        )
+        after = with_node(after, kept)
+        at.write(after)
+        return after
+
+
+def with_node(record: LabRecord, node: LabNode) -> LabRecord:
+    """The record where that node of the lab is wanted so."""
+    nodes = tuple(node if each.name == node.name else each for each in record.lab.nodes)
+    return replace(record, lab=replace(record.lab, nodes=nodes))
 
 
 def standing(record: LabRecord, *, busy: bool) -> tuple[Status, Mapping[str, Life]]:

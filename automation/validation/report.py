@@ -28,7 +28,7 @@ def findings(node: str, report: Mapping[str, Any]) -> tuple[Finding, ...]:
     return tuple(found for name, said in rules.items() for found in _of_rule(node, name, said))
 
 
-def unanswered(node: str, error: Exception) -> Finding:
+def unanswered(node: str, error: BaseException) -> Finding:
     """A router that did not answer."""
     return Finding(node, "all", "", "an answer", str(error))
 

@@ -6,7 +6,7 @@ one level only: so each level says it where the plan knows all that may be there
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from ipaddress import IPv6Address, ip_interface
 from typing import Any
 
@@ -24,20 +24,22 @@ def whole(text: str) -> str:
     return f"^{re.escape(text)}$"
 
 
-def rules(plan: Plan, management: Mapping[str, str]) -> dict[str, list[Rule]]:
-    """The rules of every router, by name. `management` names each node's interface out of the fabric, "" for none."""
-    return {
-        name: _rules(plan, node, management.get(name, "")) for name, node in plan.nodes.items() if node.takes_routes
-    }
+def rules(plan: Plan, management: Mapping[str, str], absent: Collection[str] = ()) -> dict[str, list[Rule]]:
+    """The rules of every router, by name. `management` names each node's interface out of the fabric, "" for none.
+
+    While nodes are `absent`, no session to them and no route is asked after: one may narrow any route.
+    """
+    nodes = {name: node for name, node in plan.nodes.items() if node.takes_routes}
+    return {name: _rules(plan, node, management.get(name, ""), absent) for name, node in nodes.items()}
 
 
-def _rules(plan: Plan, node: NodePlan, management: str) -> list[Rule]:
+def _rules(plan: Plan, node: NodePlan, management: str, absent: Collection[str]) -> list[Rule]:
     return [
         {"get_facts": _facts(node)},
         {"get_interfaces": _interfaces(node)},
         {"get_interfaces_ip": _addresses(node, management)},
-        {"get_bgp_neighbors": _neighbors(plan, node)},
-        *(_route(plan, route) for route in node.routes),
+        {"get_bgp_neighbors": _neighbors(plan, node, absent)},
+        *(_route(plan, route) for route in node.routes if not absent),
     ]
 
 
@@ -86,8 +88,8 @@ def link_local(mac: str) -> str:
     return str(IPv6Address(b"\xfe\x80" + bytes(6) + ending))
 
 
-def _neighbors(plan: Plan, node: NodePlan) -> dict[str, Any]:
-    peers = {each.neighbor: _peer(plan, node, each) for each in node.sessions}
+def _neighbors(plan: Plan, node: NodePlan, absent: Collection[str]) -> dict[str, Any]:
+    peers = {each.neighbor: {} if each.peer in absent else _peer(plan, node, each) for each in node.sessions}
     instance = {"router_id": whole(node.router_id or ""), "peers": {**STRICT, **peers}}
     return {**STRICT, "global": instance}
 

@@ -70,25 +70,33 @@ def read(text: str) -> Cabling:
         raise Trouble(f"the bundle's cabling cannot be read: {error!r}") from error
 
 
-def wrong(cabling: Cabling, heard: Mapping[str, Sequence[Far]]) -> list[str]:
-    """The ports that lead elsewhere, in words: both ends, what was expected and what was found."""
+def wrong(cabling: Cabling, heard: Mapping[str, Sequence[Far]], *, surely: bool = False) -> list[str]:
+    """The ports that lead elsewhere, in words: both ends, what was expected and what was found.
+
+    A port that hears several is left out unless that stays so, which makes it `surely`: a cable has one far end, and
+    what the former one said is kept for some seconds.
+    """
     found = []
     for planned in cabling.ports:
-        others = [far for far in heard.get(planned.port, ()) if not planned.met_by(far)]
-        if others:
+        ends = heard.get(planned.port, ())
+        others = [far for far in ends if not planned.met_by(far)]
+        if others and (surely or len(ends) == 1):
             there = ", ".join(cabling.named(far) for far in others)
             expected = f"{planned.node}:{planned.far_port}"
             found.append(f"{cabling.node}:{planned.port} should lead to {expected}, and leads to {there}")
     return found
 
 
-def silent(cabling: Cabling, heard: Mapping[str, Sequence[Far]]) -> list[str]:
-    """The ports from whose far end nothing was heard and should have been."""
-    return [
-        f"{cabling.node}:{planned.port} hears nobody ({planned.node}:{planned.far_port} is expected)"
-        for planned in cabling.ports
-        if planned.heard and not heard.get(planned.port)
-    ]
+def unclear(cabling: Cabling, heard: Mapping[str, Sequence[Far]]) -> list[str]:
+    """The ports from whose far end nothing was heard and should have been, and those that hear several."""
+    found = []
+    for planned in cabling.ports:
+        ends, expected = heard.get(planned.port, ()), f"({planned.node}:{planned.far_port} is expected)"
+        if len(ends) > 1:
+            found.append(f"{cabling.node}:{planned.port} hears {' and '.join(map(cabling.named, ends))} {expected}")
+        elif planned.heard and not ends:
+            found.append(f"{cabling.node}:{planned.port} hears nobody {expected}")
+    return found
 
 
 def neighbours(answer: str) -> dict[str, tuple[Far, ...]]:

@@ -33,7 +33,7 @@ done
 KEA_START = (  # without the number of a process from before a loss of power, which may be another's by now
     f"mkdir -p /run/kea /var/lib/kea && rm -f /run/kea/*.pid && kea-dhcp4 -t {CONFIG} && exec kea-dhcp4 -c {CONFIG}"
 )
-LLDPD = "/usr/sbin/lldpd"
+LLDPD, LLDP_FILE = "/usr/sbin/lldpd", "/etc/lldpd.conf"
 LLDP = """configure lldp portidsubtype ifname
 configure lldp tx-interval {every}
 configure system chassisid {chassis}
@@ -61,6 +61,23 @@ def factory(lab: Lab, made: Made) -> Lab:
     links = tuple(_bare(link, new) for link in lab.links)
     mgmt = replace(lab.mgmt or Mgmt(), ipv4_subnet="", ipv6_subnet="")
     return replace(lab, nodes=(server(made), *nodes), links=links, mgmt=mgmt)
+
+
+def fresh(node: LabNode, serial: str) -> LabNode:
+    """Another switch of the same kind, as it leaves the factory, for the place of one out of a lab's record."""
+    configs = {daemon.config for daemon in node.daemons if daemon.config}
+    return renumbered(
+        replace(node, files=tuple(replace(f, text=EMPTY) if f.path in configs else f for f in node.files)), serial
+    )
+
+
+def renumbered(node: LabNode, serial: str) -> LabNode:
+    """The same switch with another serial number."""
+    texts = {
+        IDENTITY: _identity(node, serial),
+        LLDP_FILE: LLDP.format(chassis=serial, every=1),
+    }
+    return replace(node, hostname=serial, files=tuple(replace(f, text=texts.get(f.path, f.text)) for f in node.files))
 
 
 def model_of(node: LabNode) -> str:
@@ -92,12 +109,11 @@ def server(made: Made) -> LabNode:
 def _switch(node: LabNode, made: Made) -> LabNode:
     serial = made.serials[node.name]
     configs = {daemon.config for daemon in node.daemons if daemon.config}
-    identity = {"serial": serial, "model": model_of(node), "version": VERSION}
     own = (
-        File(IDENTITY, json.dumps(identity), 0o644),
+        File(IDENTITY, _identity(node, serial), 0o644),
         File("/etc/ztp/authority.pem", made.trust.authority, 0o644),
         File("/etc/ztp/signer.pem", made.trust.signer, 0o644),
-        File("/etc/lldpd.conf", LLDP.format(chassis=serial, every=1), 0o644),
+        File(LLDP_FILE, LLDP.format(chassis=serial, every=1), 0o644),
         File(BOOT, INIT, 0o755),
         *(File(path, text, 0o755) for path, text in made.scripts.items()),
     )
@@ -113,11 +129,15 @@ def _switch(node: LabNode, made: Made) -> LabNode:
     )
 
 
+def _identity(node: LabNode, serial: str) -> str:
+    return json.dumps({"serial": serial, "model": model_of(node), "version": VERSION})
+
+
 def _host(node: LabNode) -> LabNode:
     """A host says by LLDP who it is, so that its leaf sees whether its cable is right."""
     if node.role is not Role.HOST:
         return node
-    file = File("/etc/lldpd.conf", LLDP.format(chassis=node.name, every=10), 0o644)
+    file = File(LLDP_FILE, LLDP.format(chassis=node.name, every=10), 0o644)
     return replace(node, files=(*node.files, file), daemons=(*node.daemons, _lldpd()))
 
 

@@ -13,6 +13,8 @@ from automation.ztp.agent.model import VENDOR_CLASS
 SOCKET = "/run/kea/kea4-ctrl-socket"
 CONFIG = "/etc/kea/kea-dhcp4.conf"
 LEASE_SECONDS = 3600
+SONIC = "SONiC-ZTP"  # the user class of its ZTP service
+SCRIPT = "provisioning-script-url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ def kea(management: Management) -> str:
                 "lease-database": {"type": "memfile", "persist": True, "name": "/var/lib/kea/kea-leases4.csv"},
                 "valid-lifetime": LEASE_SECONDS,
                 "match-client-id": False,
-                "client-classes": [_switches(management)],
+                "option-def": [{"name": SCRIPT, "code": 239, "type": "string", "space": "dhcp4"}],
+                "client-classes": [_switches(management), _sonic(management)],
                 "subnet4": [subnet],
                 "loggers": [
                     {"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout", "flush": True}]}
@@ -66,4 +69,17 @@ def _switches(management: Management) -> dict[str, object]:
         "name": VENDOR_CLASS,
         "test": f"option[60].text == '{VENDOR_CLASS}'",
         "option-data": [{"name": "boot-file-name", "data": management.url}],
+    }
+
+
+def _sonic(management: Management) -> dict[str, object]:
+    """SONiC's ZTP service asks with a user class, which some clients send with its length before it (RFC 3004)."""
+    test = " or ".join(f"substring(option[77].hex,{at},{len(SONIC)}) == '{SONIC}'" for at in (0, 1))
+    return {
+        "name": SONIC,
+        "test": test,
+        "option-data": [
+            {"name": "boot-file-name", "data": f"{management.url}/ztp.json"},
+            {"name": SCRIPT, "data": f"{management.url}/provision.sh"},
+        ],
     }

@@ -24,6 +24,7 @@ _SHARED = (
 )
 _AGENT = (
     *(f"automation.ztp.agent.{name}" for name in ("__main__", "agent", "device", "dhcp", "https", "memory", "router")),
+    *(f"automation.ztp.agent.{name}" for name in ("soliciting", "sonic", "verifying")),
     *("automation.ztp.backoff", "automation.ztp.system"),
     *(f"napalm_frr.{name}" for name in ("candidate", "changes", "commits", "delta", "errors", "merging", "neighbours")),
     *(f"napalm_frr.{name}" for name in ("normal", "slots", "steps", "transport", "tree")),
@@ -31,8 +32,12 @@ _AGENT = (
 )
 _SERVER = (
     "automation.ztp.server",
-    *(f"automation.ztp.server.{name}" for name in ("__main__", "desk", "judging", "model", "registry", "service")),
+    *(
+        f"automation.ztp.server.{name}"
+        for name in ("__main__", "desk", "judging", "model", "registry", "service", "sonic")
+    ),
 )
+SHEBANG = b"#!/usr/bin/env python3\n"  # before the archive, so that it is a program (PEP 441)
 _MAIN = "import sys\n\nfrom {package}.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -62,8 +67,9 @@ def place(name: str, suffix: str = ".py") -> Path:
 
 
 def _packed(modules: Sequence[str], others: Sequence[str], package: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    file = io.BytesIO(SHEBANG)
+    file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("napalm_frr/__init__.py", '"""FRR\'s transactions, without the driver."""\n')
         _add(archive, "automation.ztp.structs", "msgspec")
         archive.writestr("__main__.py", _MAIN.format(package=package))

@@ -45,6 +45,7 @@ class Status(msgspec.Struct, frozen=True):
     changes: int
     switches: tuple[SwitchRow, ...]
     moves: tuple[MoveRow, ...]
+    holders: Mapping[str, str] = msgspec.field(default_factory=dict)  # the serial number that each node has now
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Standing:
     why: str = ""
     seconds: Mapping[State, float] = field(default_factory=dict)
     quarantined: int = 0
+    life: str = ""  # with `moves`, which of its attempts it is at
+    moves: int = 0
 
     @property
     def stuck(self) -> bool:
@@ -67,10 +70,12 @@ class Standing:
 
 
 def standings(status: Status, serials: Mapping[str, str]) -> tuple[Standing, ...]:
-    """Every switch that is expected, by node, then those that nobody expects. `serials` is by node."""
+    """Every switch that is expected, by node, then those that nobody expects. `serials` is by node, as they were made:
+    what the server knows counts before it."""
+    serials = {node: status.holders.get(node, serial) for node, serial in serials.items()}
     nodes = {serial: node for node, serial in serials.items()}
     seen = [_standing(row, row.node or nodes.get(row.serial, ""), _of(status.moves, row)) for row in status.switches]
-    latest = {each.node: each for each in seen if each.node}
+    latest = {each.node: each for each in seen if each.node and each.serial == serials.get(each.node)}
     expected = [latest.get(node) or Standing(node, serial) for node, serial in serials.items()]
     others = [each for each in seen if each not in expected]
     return (*expected, *others)
@@ -94,4 +99,5 @@ def _standing(row: SwitchRow, node: str, moves: Sequence[MoveRow]) -> Standing:
         seconds[former] = seconds.get(former, 0) + move.seconds
         former = move.state
     refused = sum(move.state is State.QUARANTINED for move in moves)
-    return Standing(node, row.serial, row.mac, row.address, row.state, row.why, seconds, refused)
+    life, number = (moves[-1].life, moves[-1].number) if moves else ("", 0)
+    return Standing(node, row.serial, row.mac, row.address, row.state, row.why, seconds, refused, life, number)

@@ -15,7 +15,8 @@ class State(StrEnum):
     VERIFYING = "verifying"  # looking whether the bundle is genuine, for this switch, and of now
     CABLING = "cabling"  # comparing its neighbours with the plan
     CONFIGURING = "configuring"  # having its configuration run, with a timer that takes it back
-    CHECKING = "checking"  # waiting until sessions and routes are as planned, then confirming
+    CHECKING = "checking"  # waiting until its sessions and routes are as planned
+    COMPLYING = "complying"  # waiting for the compliance report of whoever watches, then confirming
     READY = "ready"  # a member of the fabric
     WAITING = "waiting"  # something did not work: it begins again in a while
     QUARANTINED = "quarantined"  # somebody has to do something first: it asks again in a while
@@ -44,9 +45,13 @@ MOVES: dict[tuple[State, Event], State] = {
     (State.CABLING, Event.REFUSED): State.QUARANTINED,
     (State.CONFIGURING, Event.DONE): State.CHECKING,
     (State.CONFIGURING, Event.FAILED): State.WAITING,
-    (State.CHECKING, Event.DONE): State.READY,
+    (State.CHECKING, Event.DONE): State.COMPLYING,
     (State.CHECKING, Event.FAILED): State.WAITING,
     (State.CHECKING, Event.LOST): State.CONFIGURING,
+    (State.COMPLYING, Event.DONE): State.READY,
+    (State.COMPLYING, Event.FAILED): State.WAITING,
+    (State.COMPLYING, Event.REFUSED): State.QUARANTINED,
+    (State.COMPLYING, Event.LOST): State.CONFIGURING,
     (State.WAITING, Event.AGAIN): State.DISCOVERING,
     (State.QUARANTINED, Event.AGAIN): State.DISCOVERING,
     (State.READY, Event.AGAIN): State.DISCOVERING,
@@ -61,6 +66,7 @@ PROGRESS: dict[State, str] = {  # the progress type of RFC 8572 (section 7.3) th
     State.CABLING: "parsing-complete",
     State.CONFIGURING: "config-initiated",
     State.CHECKING: "config-complete",
+    State.COMPLYING: "informational",
     State.READY: "bootstrap-complete",
     State.WAITING: "bootstrap-warning",
     State.QUARANTINED: "bootstrap-error",

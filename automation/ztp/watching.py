@@ -3,7 +3,8 @@
 import http.client
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from urllib.parse import urlencode
 
 import msgspec
@@ -29,16 +30,28 @@ class Desk:
             raise Mistake(f"lab {record.name} was not brought up by `closlab up --ztp`: nothing provisions it")
         self._door: Door = open_door(record, SERVER)
 
-    def status(self, seen: int = -1, within: float = 0) -> Status:
-        """All that it knows, as soon as that is more than was seen, and after `within` seconds anyway."""
-        query = urlencode({"seen": seen, "within": within})
+    def status(self, seen: int = -1, within: float = 0, *, watch: bool = False) -> Status:
+        """All that it knows, as soon as that is more than was seen, and after `within` seconds anyway.
+
+        With `watch`, switches wait for `rule` before they keep a change.
+        """
+        query = urlencode({"seen": seen, "within": within, **({"watch": 1} if watch else {})})
         return msgspec.json.decode(self._ask("GET", f"/status?{query}", None, within + SLACK), type=Status)
 
     def approve(self, serial: str, node: str, mac: str = "") -> None:
         """Have a serial be a node; with a `mac`, only the switch that has it. Mistake where there is no such node."""
         self._ask("POST", "/approve", {"serial": serial, "node": node, "mac": mac}, SLACK)
 
-    def _ask(self, method: str, path: str, content: Mapping[str, str] | None, timeout: float) -> bytes:
+    def rule(self, switch: Standing, why: str) -> None:
+        """Say what speaks against the change that a switch waits with, "" for nothing."""
+        attempt = {"serial": switch.serial, "mac": switch.mac, "life": switch.life, "number": switch.moves}
+        self._ask("POST", "/rule", {**attempt, "why": why}, SLACK)
+
+    def leave(self) -> None:
+        """Have switches go by their own checks from now on."""
+        self._ask("POST", "/leave", {}, SLACK)
+
+    def _ask(self, method: str, path: str, content: Mapping[str, object] | None, timeout: float) -> bytes:
         body = None if content is None else json.dumps(content)
         connection = http.client.HTTPConnection("127.0.0.1", LOOPBACK_PORT, timeout=timeout)
         connection.sock = self._door.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -58,23 +71,52 @@ class Desk:
 
 
 def provisioned(
-    record: LabRecord, serials: Mapping[str, str], *, within: float, show: Callable[[tuple[Standing, ...]], None]
+    record: LabRecord,
+    serials: Mapping[str, str],
+    *,
+    within: float,
+    show: Callable[[tuple[Standing, ...]], None],
+    judge: Callable[[Desk, tuple[Standing, ...]], None],
 ) -> tuple[Standing, ...]:
-    """Watch until every switch is ready; returns how they stand then.
+    """Watch until every switch of `serials`, which is by node, is ready; returns how they stand then.
 
-    Raises Fault after `within` seconds, or once all that are not ready have been quarantined for good; it names them.
+    `judge` rules on those that wait for it. Raises Fault after `within` seconds, or once all that are not ready have
+    been quarantined for good; it names them.
     """
     desk = Desk(record)
+    with watched(desk):
+        return _ready(desk, serials, within=within, show=show, judge=judge)
+
+
+@contextmanager
+def watched(desk: Desk) -> Iterator[None]:
+    """Switches wait for `desk.rule` before they keep a change, as long as the block lasts and asks for their status."""
     until("the bootstrap server answers", lambda: _silence(desk), within=SLACK)
+    try:
+        yield
+    finally:
+        with suppress(Fault):  # its node may be off by now, and what it must know is not worth another error
+            desk.leave()
+
+
+def _ready(
+    desk: Desk,
+    serials: Mapping[str, str],
+    *,
+    within: float,
+    show: Callable[[tuple[Standing, ...]], None],
+    judge: Callable[[Desk, tuple[Standing, ...]], None],
+) -> tuple[Standing, ...]:
     found: tuple[Standing, ...] = ()
     seen = -1
 
     def missing() -> str:
         nonlocal found, seen
-        status = desk.status(seen, LOOK)
+        status = desk.status(seen, LOOK, watch=True)
         seen = status.changes
         found = standings(status, serials)
         show(found)
+        judge(desk, found)
         left = unready(found, serials)
         if left and all(each.stuck for each in left):
             raise Fault(f"not provisioned, and somebody has to do something: {listed(left)}")
@@ -110,7 +152,7 @@ def listed(left: list[Standing]) -> str:
 
 def _silence(desk: Desk) -> str:
     try:
-        desk.status()
+        desk.status(watch=True)
     except Fault as error:
         return str(error)
     return ""

@@ -66,6 +66,7 @@ def _automation_commands(app: typer.Typer) -> None:
         automation_commands.restore,
         drain_commands.drain,
         drain_commands.undrain,
+        ztp_commands.replace,
         validate_commands.validate,
     ):
         app.command(function.__name__, rich_help_panel=panel)(function)

@@ -4,13 +4,14 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from labs.cli import Stopped
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
     from rich.table import Table
 
     from topologies.runtime.model import Say
@@ -112,24 +113,36 @@ def _show(grid: "Table") -> None:
 def progress() -> "Iterator[Say]":
     """A `Say` that shows each phase: a bar on a terminal, else one line when a phase ends."""
     if not sys.stderr.isatty():
-        yield _plain
+        yield plain
         return
+    with (shown := bars()):
+        yield advancing(shown, shown.refresh)
+
+
+def bars() -> "Progress":
+    """The bars of phases, for a display of their own or as a part of another."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description:<14}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
     # No refreshing thread: joining a user namespace is for processes with one thread only.
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def say(phase: str, done: int, total: int) -> None:
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(phase, total=total)
-            bars.update(tasks[phase], completed=done, total=total, refresh=True)
-
-        yield say
+    return Progress(*columns, console=Console(stderr=True), auto_refresh=False, transient=True)
 
 
-def _plain(phase: str, done: int, total: int) -> None:
+def advancing(shown: "Progress", refresh: Callable[[], None]) -> "Say":
+    """A `Say` that moves bars, each added when its phase is first told of."""
+    tasks: dict[str, TaskID] = {}
+
+    def say(phase: str, done: int, total: int) -> None:
+        if phase not in tasks:
+            tasks[phase] = shown.add_task(phase, total=total)
+        shown.update(tasks[phase], completed=done, total=total)
+        refresh()
+
+    return say
+
+
+def plain(phase: str, done: int, total: int) -> None:
+    """A phase that ended, as a line."""
     if done >= total:
         remark(f"{phase}: {done} of {total}")

@@ -1,4 +1,4 @@
-"""Commands on labs that provision themselves: `up --ztp`, `ztp status`, `ztp approve`, `ztp reprovision`.
+"""Commands on labs that provision themselves: `up --ztp`, `replace`, `ztp status`, `ztp approve`, `ztp reprovision`.
 
 What they work with is imported when they run, so that `--help` is quick.
 """
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labs.cli import screen
-from labs.cli.options import AsJson, LabName, NodeName, OneLab
+from labs.cli.automation_commands import equip
+from labs.cli.options import AsJson, LabName, NodeName, OneLab, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ def up_from_nothing(
     """`up --ztp`: the same end as `up`, with where the switches stand on the way."""
     if not ztp:
         raise Mistake("--inventory says which switch is which node, for --ztp: say that too")
+    equip()
     from labs.cli.ending import show_ending
     from labs.cli.provisioning import live, show_switches
     from labs.provision import bring_up_from_nothing
 
-    with screen.progress() as say, live() as show:
+    with live() as (say, show):
         done = bring_up_from_nothing(
             source, runtime, say=say, show=show, inventory=inventory, check=check, within=within
         )
@@ -84,3 +86,32 @@ def ztp_reprovision(node: NodeName, lab: LabName = "") -> int:
     again(record, node)
     screen.remark(f"{node} of lab {record.name} asks for its bundle anew; `closlab ztp status` shows it")
     return EXIT_FINE
+
+
+def replace(
+    node: NodeName,
+    *,
+    serial: Annotated[
+        str, typer.Option("--serial", metavar="SERIAL", help="Of the new switch.", show_default="made up")
+    ] = "",
+    within: Annotated[
+        float, typer.Option("--within", metavar="SECONDS", parser=seconds, help="How long each step may take.")
+    ] = 120,
+    lab: LabName = "",
+    as_json: AsJson = False,
+) -> int:
+    """Put a new switch in the place of another, dead or drained first; done when it is a member, and checked."""
+    equip()
+    from labs.cli.chosen import chosen
+    from labs.cli.provisioning import live, replaced_report, show_replaced
+    from labs.replacing import planned, replace_switch
+
+    record = chosen(lab)
+    wanted = planned(record, node, serial)
+    with live() as (_, show):
+        done = replace_switch(wanted, show=show, within=within)
+    if as_json:
+        screen.document(replaced_report(done))
+    else:
+        show_replaced(done)
+    return EXIT_FINE if done.report.fine else EXIT_CHECK_FAILED

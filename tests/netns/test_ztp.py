@@ -16,18 +16,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from napalm_frr import FRRDriver
 from program import Closlab
-from switches import FABRIC, SWITCHES, WITHIN, Live, across
+from switches import FABRIC, MEMORY, SWITCHES, WITHIN, Live, across
 
 from automation.intended import intended
 from automation.ztp.factory import AGENT, IDENTITY, KEA_START, SERVER, factory
 from automation.ztp.states import State
+from automation.ztp.watching import Desk
 from labs import provision
 from topologies import deploy
 from topologies.errors import Fault
+from topologies.lab import Lab, Veth
 from topologies.runtime import identity
-from topologies.runtime.model import Action
+from topologies.runtime.model import Action, Life
 from topologies.runtime.store import Store
 from topologies.waiting import until
 
@@ -114,6 +117,8 @@ def test_a_power_cut_in_any_state_is_gone_on_from(live: Live, state: State) -> N
     live.reset("leaf1")
     live.act("leaf1", Action.START)
 
+    if state is State.COMPLYING:  # somebody watches, or it would not last
+        Desk(live.record).status(watch=True)
     live.reaches("leaf1", state, longest=0.002)
     for process in live.door("leaf1").processes():
         if AGENT in process.argv:
@@ -121,6 +126,7 @@ def test_a_power_cut_in_any_state_is_gone_on_from(live: Live, state: State) -> N
     cut_in = live.memory("leaf1")["state"]
     live.act("leaf1", Action.KILL)
     live.act("leaf1", Action.START)
+    Desk(live.record).leave()
     live.reaches("leaf1", State.READY)
 
     assert cut_in == state
@@ -230,6 +236,136 @@ def test_a_ready_switch_is_provisioned_anew_when_asked(live: Live) -> None:
     assert live.closlab("ztp", "reprovision", "leaf1-host1").returncode == 2
 
 
+def test_a_living_switch_is_replaced_by_one_command(live: Live) -> None:
+    """Drained, off, another in its place with another serial number, provisioned, checked; the rest looks for that one.
+
+    The former one is refused when it comes back.
+    """
+    old = live.closlab.answer("ztp", "status")["switches"][0]["serial"]
+
+    done = live.closlab.answer("replace", "spine1")
+
+    assert done["former"] == old
+    assert done["drained"]
+    assert done["check"]["fine"]
+    assert json.loads(live.door("spine1").read(IDENTITY))["serial"] == done["serial"] != old
+    status = {each["serial"]: each for each in live.closlab.answer("ztp", "status")["switches"]}
+    assert (status[done["serial"]]["node"], status[done["serial"]]["state"]) == ("spine1", "ready")
+    assert (status[old]["node"], status[old]["why"]) == ("", f"spine1 is serial {done['serial']} now")
+    assert live.closlab("diff").returncode == 0
+    live.closlab("ztp", "reprovision", "leaf1")
+    live.reaches("leaf1", State.CABLING, longest=0.002)
+    live.reaches("leaf1", State.READY)
+    assert {each["serial"] for each in cables(live, "leaf1")} >= {done["serial"]}
+
+    as_new(live, "spine1", old)
+    live.act("spine1", Action.START)
+    assert f"spine1 is serial {done['serial']}, which somebody approved in place of {old}" in live.reaches(
+        "spine1", State.QUARANTINED
+    )
+    as_new(live, "spine1", done["serial"])
+    live.act("spine1", Action.START)
+
+
+def test_a_dead_leaf_is_replaced_though_its_host_has_no_other(live: Live) -> None:
+    """Living it is not, for that would cut its host off: nothing is changed then."""
+    refused = live.closlab("replace", "leaf2", "--serial", "NEW00002")
+    assert refused.returncode == 2
+    assert "leaf2-host1 has its addresses on eth1 behind leaf2 alone" in refused.stderr
+    assert live.closlab("validate", "leaf2").returncode == 0
+
+    live.act("leaf2", Action.KILL)
+    done = live.closlab("replace", "leaf2", "--serial", "NEW00002")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "leaf2 is serial NEW00002 now" in done.stdout
+
+
+def test_a_replacement_that_is_killed_in_the_middle_is_gone_on_with(live: Live) -> None:
+    """The switch is off, or new already: the same command leads to the same end."""
+    with live.closlab.start("replace", "spine2") as first:
+        until("spine2 is off", lambda: "" if not runs(live, "spine2") else "it runs", within=WITHIN, longest=0.01)
+        first.kill()
+        first.wait()
+
+    done = live.closlab("replace", "spine2")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("spine1", "--serial", "a/b"), "'a/b' is no serial number"),
+        (("leaf1-host1",), "leaf1-host1 is no switch of it; there are leaf1, leaf2, spine1, spine2"),
+        ((SERVER,), f"{SERVER} is no switch of it"),
+    ],
+)
+def test_what_cannot_be_replaced_is_said_before_anything_is_done(live: Live, words: tuple[str, ...], why: str) -> None:
+    """The exit code is that of a mistake."""
+    done = live.closlab("replace", *words)
+
+    assert done.returncode == 2
+    assert why in done.stderr
+
+
+def test_a_new_version_of_the_file_is_applied_and_handed_out(live: Live) -> None:
+    """The server's node is no router, and in nobody's way; a switch that asks again gets the new version."""
+    file = live.closlab.folder / "ztp.yml"
+    file.write_text(f"{FABRIC}underlay: {{ecmp: 32}}\n")
+
+    done = live.closlab("apply", "ztp.yml")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "4 routers changed" in done.stdout
+    live.closlab("ztp", "reprovision", "leaf1")
+    live.reaches("leaf1", State.CABLING, longest=0.002)
+    live.reaches("leaf1", State.READY)
+    assert live.memory("leaf1")["floor"] == 2
+    for words in (("diff",), ("drift",), ("validate",), ("apply",), ("backup", "kept"), ("restore", "kept")):
+        said = live.closlab(*words)
+        assert said.returncode == 0, said.stderr + said.stdout
+    assert live.closlab("drain", SERVER).returncode == live.closlab("diff", SERVER).returncode == 2
+
+
+@pytest.fixture
+def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
+    """A fabric of its own, one of whose cables takes smaller packets than planned, and what `up` says of it."""
+    at, name = Store(tmp_path / "state"), f"{NAME}n"
+    monkeypatch.setenv("CLOSLAB_STATE", str(at.root))
+    (tmp_path / "n.yml").write_text(FABRIC.replace(NAME, name))
+    source = deploy.load(tmp_path / "n.yml")
+    monkeypatch.setattr(provision, "factory", lambda lab, made: with_mtu(factory(lab, made), "leaf1", "spine1", 1500))
+    live = Live(Closlab(tmp_path), at, name)
+    try:
+        with pytest.raises(Fault) as said:
+            provision.bring_up_from_nothing(
+                source, "netns", say=lambda *_: None, show=lambda _: None, within=WITHIN, at=at
+            )
+        yield live, str(said.value)
+    finally:
+        deploy.down(name, at=at)
+
+
+def with_mtu(lab: Lab, a: str, b: str, mtu: int) -> Lab:
+    """The lab with another MTU on the cable between two nodes."""
+    links = (
+        replace(link, mtu=mtu) if isinstance(link, Veth) and {link.a.node, link.b.node} == {a, b} else link
+        for link in lab.links
+    )
+    return replace(lab, links=tuple(links))
+
+
+def test_what_only_napalm_sees_is_not_kept(narrow: tuple[Live, str]) -> None:
+    """All sessions and routes are there. Both ends of the cable are named and run nothing; the others are ready."""
+    live, said = narrow
+
+    assert "leaf1 is quarantined: taken back, for it does not comply: get_interfaces eth1 mtu should be" in said
+    assert "spine1 is quarantined: taken back, for it does not comply: get_interfaces eth1 mtu should be" in said
+    assert not any(live.configured(node) for node in ("spine1", "leaf1"))
+    assert all(live.configured(node) for node in ("spine2", "leaf2"))
+
+
 @pytest.fixture
 def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
     """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
@@ -265,3 +401,25 @@ def test_two_leaves_cabled_crosswise_are_named_and_the_rest_comes_up(crossed: tu
     live.swap("spine1")
     for node in SWITCHES:
         live.reaches(node, State.READY)
+
+
+def cables(live: Live, node: str) -> list[dict[str, str]]:
+    """The cables that a switch was told of last."""
+    files = json.loads(live.door(node).read(MEMORY))["files"]
+    found: list[dict[str, str]] = json.loads(files["cabling.json"])["ports"]
+    return found
+
+
+def runs(live: Live, node: str) -> bool:
+    """Whether a node is on."""
+    return deploy.standing(live.record, busy=False)[1][node] is Life.RUNNING
+
+
+def as_new(live: Live, node: str, serial: str) -> None:
+    """Have another switch stand in a node's place, off: one with another serial number."""
+    door = live.door(node)
+    made = json.loads(door.read(IDENTITY))
+    door.write(IDENTITY, json.dumps({**made, "serial": serial}).encode())
+    settings = door.read("/etc/lldpd.conf").decode().replace(made["serial"], serial)
+    door.write("/etc/lldpd.conf", settings.encode())
+    live.reset(node)

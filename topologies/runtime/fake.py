@@ -14,6 +14,7 @@ MOVES: dict[Action, Life] = {
     Action.RESUME: Life.RUNNING,
     Action.KILL: Life.DEAD,
     Action.START: Life.RUNNING,
+    Action.RENEW: Life.RUNNING,
     Action.RESTART: Life.RUNNING,
 }
 

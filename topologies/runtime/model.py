@@ -32,6 +32,7 @@ class Action(StrEnum):
     RESUME = "resume"
     KILL = "kill"  # power off: every process gone, carrier lost at the far ends
     START = "start"  # power on after KILL
+    RENEW = "renew"  # power on after KILL as another machine in the same place: nothing on its disk but the lab's files
     RESTART = "restart"  # KILL and START of the processes, links kept up
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
-RTM_NEWADDR, RTM_GETADDR = 20, 22
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
 RTM_NEWRULE = 32
@@ -155,6 +155,13 @@ def new_address(index: int, cidr: str, what: str) -> Request:
     scope = 253 if family == socket.AF_INET6 and data[:2] == b"\xfe\x80" else 0
     body = _IFADDR.pack(family, length, _NODAD_PERMANENT, scope, index) + attribute(2, data) + attribute(1, data)
     return Request(RTM_NEWADDR, F_CREATE | F_REPLACE, body, what)
+
+
+def del_address(index: int, cidr: str, what: str) -> Request:
+    """Remove an address."""
+    family, data, length = _prefix(cidr)
+    body = _IFADDR.pack(family, length, 0, 0, index) + attribute(2, data) + attribute(1, data)
+    return Request(RTM_DELADDR, 0, body, what)
 
 
 def new_route(prefix: str, hops: Sequence[tuple[str, int]], what: str, *, table: int = MAIN_TABLE) -> Request:

@@ -3,6 +3,7 @@
 agent.pyz          provision it, from wherever it was; ends when it is ready
 agent.pyz again    have that done anew at the next start
 agent.pyz status   where it stands
+agent.pyz SECTION  get the bundle that a section of SONiC's ztp.json names, a file whose name ends in .json
 """
 
 import json
@@ -23,6 +24,7 @@ from automation.ztp.agent.https import Https
 from automation.ztp.agent.memory import Disk
 from automation.ztp.agent.model import Identity, World
 from automation.ztp.agent.signature import genuine
+from automation.ztp.agent.sonic import fetch
 from automation.ztp.states import LAST, Event, move
 from automation.ztp.trouble import Trouble
 
@@ -43,8 +45,12 @@ def main(words: list[str]) -> int:
         return 0
     if words == ["again"]:
         return again(disk)
+    if len(words) == 1 and words[0].endswith(".json"):
+        connect = partial(Https, authority=str(AUTHORITY), clock=WORLD.now)
+        return fetch(Path(words[0]), connect, partial(genuine, str(SIGNER)), WORLD)
     if words:
-        print(f"agent: no word {' '.join(words)!r}; there are again, status", file=sys.stderr)
+        told = "there are again, status, and a SECTION.json"
+        print(f"agent: no word {' '.join(words)!r}; {told}", file=sys.stderr)
         return 2
     provision(disk)
     return 0

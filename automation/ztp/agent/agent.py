@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from automation.ztp import cabling
 from automation.ztp.agent.memory import Disk
-from automation.ztp.agent.model import REVERT_IN, Identity, Memory, Moved, Network, Server, Switch, World
+from automation.ztp.agent.model import REVERT_IN, Identity, Memory, Moved, Network, Ruling, Server, Switch, World
+from automation.ztp.agent.verifying import verified
 from automation.ztp.backoff import pause
-from automation.ztp.bundle import CABLING, EXPECTED, read_answer, read_manifest, unfit
+from automation.ztp.bundle import CABLING, EXPECTED
 from automation.ztp.expected import read as read_expected
 from automation.ztp.states import FIRST, LAST, Event, State, move
 from automation.ztp.trouble import Refusal, Trouble
@@ -22,6 +23,7 @@ EVERY, LONGEST = 0.2, 1.0  # seconds between two looks, growing
 TOLD_EVERY = 2.0  # seconds between two questions whom not to wait for
 MOST_UNSENT = 40  # moves kept for a server that does not answer
 NAMED = 3  # things named of what is wrong
+GONE = "no configuration waits to be confirmed any more"
 
 Outcome = tuple[Event, str, Memory]
 
@@ -82,27 +84,28 @@ class Agent:
         return Event.DONE, "", replace(memory, url=url, nonce=nonce, answer=answer.decode(errors="replace"))
 
     def _verify(self, memory: Memory) -> Outcome:
-        answer = read_answer(memory.answer.encode())
-        if not self.genuine(answer.manifest, answer.signature):
-            raise Trouble("the bundle is not signed by the signer that this switch trusts: it may be forged")
-        manifest = read_manifest(answer.manifest)
-        known = {"serial": self.identity.serial, "nonce": memory.nonce, "floor": memory.floor}
-        if why := unfit(manifest, answer.files, now=self.world.now(), **known):  # type: ignore[arg-type]
-            raise Trouble(why)
-        taken = replace(memory, answer="", nonce="", node=manifest.node, files=dict(answer.files))
+        manifest, files = verified(
+            memory.answer.encode(),
+            self.genuine,
+            serial=self.identity.serial,
+            nonce=memory.nonce,
+            floor=memory.floor,
+            now=self.world.now(),
+        )
+        taken = replace(memory, answer="", nonce="", node=manifest.node, files=files)
         return Event.DONE, f"{manifest.node}, version {manifest.version}", replace(taken, floor=manifest.version)
 
     def _cabling(self, memory: Memory) -> Outcome:
         wanted = cabling.read(memory.files[CABLING])
         begun, every = self.world.passed(), EVERY
         while True:
-            heard = self.switch.neighbours()
-            if wrong := cabling.wrong(wanted, heard):
+            heard, late = self.switch.neighbours(), self.world.passed() - begun > HEARD_WITHIN
+            if wrong := cabling.wrong(wanted, heard, surely=late):
                 raise Refusal(listed(wrong))
-            if not (silent := cabling.silent(wanted, heard)):
+            if not (unclear := cabling.unclear(wanted, heard)):
                 return Event.DONE, "", memory
-            if self.world.passed() - begun > HEARD_WITHIN:
-                raise Trouble(f"after {HEARD_WITHIN} s, {listed(silent)}")
+            if late:
+                raise Trouble(f"after {HEARD_WITHIN} s, {listed(unclear)}")
             self.world.sleep(every)
             every = min(every * 1.5, LONGEST)
 
@@ -112,7 +115,7 @@ class Agent:
 
     def _check(self, memory: Memory) -> Outcome:
         if not self.switch.pending():
-            return Event.LOST, "no configuration waits to be confirmed any more", memory
+            return Event.LOST, GONE, memory
         expected = read_expected(memory.files[EXPECTED])
         absent: frozenset[str] = frozenset()
         begun, every, told = self.world.passed(), EVERY, 0.0
@@ -124,10 +127,31 @@ class Agent:
                 told, absent = passed, self._absent(memory)
             self.world.sleep(every)
             every = min(every * 1.5, LONGEST)
-        if not self.switch.pending():
-            return Event.LOST, "taken back before it could be confirmed", memory
-        self.switch.confirm()
         return Event.DONE, f"without {', '.join(sorted(absent))}" if absent else "", memory
+
+    def _comply(self, memory: Memory) -> Outcome:
+        """Keep the change once it was found to comply; take it back where it does not, or nobody can be asked."""
+        begun, trouble = self.world.passed(), ""
+        while self.switch.pending():
+            ruling, trouble = self._ruling(memory)
+            if ruling is None:
+                if self.world.passed() - begun > REVERT_IN:
+                    raise Trouble(f"taken back after {REVERT_IN} s: {trouble or 'nobody said whether it complies'}")
+                self.world.sleep(LONGEST if trouble else EVERY)
+                continue
+            if not ruling.keep:
+                self.switch.withdraw()
+                raise Refusal(f"taken back, for it does not comply: {ruling.why}")
+            self.switch.confirm()
+            return Event.DONE, "; ".join(filter(None, (memory.why, ruling.why))), memory
+        return Event.LOST, GONE, memory
+
+    def _ruling(self, memory: Memory) -> tuple[Ruling | None, str]:
+        """What is said of the change, or why nobody can be asked."""
+        try:
+            return self._at(memory.url).ruling(self.identity, memory.life, memory.moves), ""
+        except Trouble as error:
+            return None, str(error)
 
     def _wait(self, memory: Memory) -> Outcome:
         self.world.sleep(pause(memory.tries, self.world.chance()))
@@ -164,6 +188,7 @@ STEPS: Mapping[State, Callable[[Agent, Memory], Outcome]] = {
     State.CABLING: Agent._cabling,
     State.CONFIGURING: Agent._configure,
     State.CHECKING: Agent._check,
+    State.COMPLYING: Agent._comply,
     State.WAITING: Agent._wait,
     State.QUARANTINED: Agent._wait,
 }

@@ -14,7 +14,7 @@ from topologies import process
 from topologies.errors import ClosError
 
 HEARD = ("lldpcli", "-f", "json0", "show", "neighbors")
-SELDOM = ("lldpcli", "configure", "lldp", "tx-interval", "10")
+SELDOM = "configure lldp tx-interval 5\nconfigure lldp tx-hold 2\n"  # neighbours forget a switch in 10 s
 HOSTNAME = Path("/etc/hostname")
 SETTINGS = Path("/proc/sys")
 
@@ -64,7 +64,11 @@ class Device:
     def confirm(self) -> None:
         """Keep what FRR runs, for its next start too; from now on neighbours need to be told less often."""
         self._router.confirm()
-        run(SELDOM)
+        run(("lldpcli",), SELDOM)
+
+    def withdraw(self) -> None:
+        """Have FRR run what it ran before; the system's part stays, and means nothing without it."""
+        self._router.withdraw()
 
 
 def run(argv: Sequence[str], said: str | None = None) -> str:

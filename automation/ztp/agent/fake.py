@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from automation.ztp.agent.model import Identity, Lease, Moved, World
+from automation.ztp.agent.model import Identity, Lease, Moved, Ruling, World
 from automation.ztp.cabling import Far
 from automation.ztp.expected import Expected
 from automation.ztp.trouble import Refusal, Trouble
@@ -33,13 +33,15 @@ class FakeNetwork:
 
 @dataclass(slots=True)
 class FakeServer:
-    """Gives `answer`, or raises `trouble`; remembers what it was told."""
+    """Gives `answer`, or raises `trouble`; remembers what it was told. The last of `rulings` holds for ever."""
 
     answer: bytes = b""
     trouble: Trouble | None = None
     absent: frozenset[str] = frozenset()
     nonces: list[str] = field(default_factory=list)
     told: list[Moved] = field(default_factory=list)
+    rulings: list[Ruling | None] = field(default_factory=lambda: [Ruling(keep=True)])
+    ruled: list[tuple[str, int]] = field(default_factory=list)
 
     def bootstrap(self, identity: Identity, nonce: str) -> bytes:
         """The answer, whatever the nonce."""
@@ -54,6 +56,13 @@ class FakeServer:
             raise self.trouble
         self.told += [move for move in moves if move not in self.told]
         return self.absent
+
+    def ruling(self, identity: Identity, life: str, number: int) -> Ruling | None:
+        """The next one."""
+        if self.trouble is not None and not isinstance(self.trouble, Refusal):
+            raise self.trouble
+        self.ruled.append((life, number))
+        return self.rulings.pop(0) if len(self.rulings) > 1 else self.rulings[0]
 
 
 @dataclass(slots=True)
@@ -89,6 +98,10 @@ class FakeSwitch:
     def confirm(self) -> None:
         """Keep what runs."""
         self.kept, self.waits = self.running, False
+
+    def withdraw(self) -> None:
+        """Run what was kept."""
+        self.lose_power()
 
     def lose_power(self) -> None:
         """Run what was kept, and have nothing pending."""

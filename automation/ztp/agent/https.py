@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from automation.ztp.agent.model import Identity, Moved
+from automation.ztp.agent.model import Identity, Moved, Ruling
 from automation.ztp.bundle import MOST_BYTES
 from automation.ztp.states import PROGRESS
 from automation.ztp.trouble import Refusal, Trouble
@@ -58,6 +58,17 @@ class Https:
             raise Trouble(f"{self._host} answers with {status}: {_reason(body)}")
         try:
             return frozenset(map(str, json.loads(body)["absent"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Trouble(f"{self._host} answers what cannot be read: {error!r}") from error
+
+    def ruling(self, identity: Identity, life: str, number: int) -> Ruling | None:
+        """Whether the change that waits since that move may be kept; the server holds its answer back for a while."""
+        status, body = self._post("/ruling", {"life": life, "number": number}, identity)
+        if status != 200:
+            raise Trouble(f"{self._host} answers with {status}: {_reason(body)}")
+        try:
+            told = json.loads(body)
+            return None if told["keep"] is None else Ruling(bool(told["keep"]), str(told["why"]))
         except (ValueError, TypeError, KeyError) as error:
             raise Trouble(f"{self._host} answers what cannot be read: {error!r}") from error
 

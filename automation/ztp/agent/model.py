@@ -50,6 +50,14 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Ruling:
+    """What is to become of a change: kept, or not, and why. `why` of one that is kept says what is odd about it."""
+
+    keep: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What is on the switch's disk. `floor` is the highest version of a bundle that it ever took.
 
@@ -90,6 +98,9 @@ class Server(Protocol):
     def report(self, identity: Identity, moves: Sequence[Moved]) -> frozenset[str]:
         """Tell of moves; returns the nodes that are not to be waited for."""
 
+    def ruling(self, identity: Identity, life: str, number: int) -> Ruling | None:
+        """Whether the change that waits since that move may be kept; None while nobody has said so."""
+
 
 class Switch(Protocol):
     """The switch itself, as the agent acts on it. All raise Trouble."""
@@ -108,6 +119,9 @@ class Switch(Protocol):
 
     def confirm(self) -> None:
         """Keep what runs, for the next start too."""
+
+    def withdraw(self) -> None:
+        """Run again what ran before, where something waits to be confirmed."""
 
 
 @dataclass(frozen=True, slots=True)

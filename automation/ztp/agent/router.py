@@ -10,8 +10,10 @@ from napalm_frr.commits import Commits
 from napalm_frr.errors import ChangeError
 
 from automation.ztp.agent.model import REVERT_IN
+from automation.ztp.agent.soliciting import solicit
 from automation.ztp.expected import Expected, lacking, lacking_sessions, states
 from automation.ztp.trouble import Trouble
+from telemetry.model import ESTABLISHED
 from topologies import process
 from topologies.errors import ClosError
 from topologies.process import Finished
@@ -112,11 +114,18 @@ class Router:
         with _troubles():
             self._commits.confirm()
 
+    def withdraw(self) -> None:
+        """Run again what ran before, where a configuration waits to be confirmed."""
+        with _troubles():
+            if (pending := self._commits.change("pending")) is not None:
+                self._commits.abandon(pending)
+
     def lacks(self, expected: Expected, absent: Collection[str]) -> list[str]:
         """The sessions and routes that are not there."""
         with _troubles():
             found = states(self._here.ask("bgpd", "show bgp summary json")) if expected.sessions else {}
             if lack := lacking_sessions(expected, found, absent):
+                solicit(neighbour for neighbour, _ in expected.sessions if found.get(neighbour) != ESTABLISHED)
                 return lack
             with Netlink.open() as kernel:
                 names = {link.index: link.name for link in kernel.links()}

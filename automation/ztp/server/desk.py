@@ -4,6 +4,7 @@ The folder of what it hands out is written by whoever runs the lab, and read ane
 
     inventory.json      serial -> node
     bundles/NODE.json   {"version": N, "files": {name: text}}
+    agent.pyz           what switches ship with
 """
 
 import json
@@ -14,8 +15,8 @@ from typing import Any
 
 from automation.ztp import cabling
 from automation.ztp.bundle import CABLING, Answer, Manifest, digest, write_answer, write_manifest
-from automation.ztp.server.judging import absent, holders, judge
-from automation.ztp.server.model import Approval, Caller, Verdict
+from automation.ztp.server.judging import absent, holders, judge, kept
+from automation.ztp.server.model import Approval, Attempt, Caller, Verdict
 from automation.ztp.server.registry import Registry
 from automation.ztp.states import State
 from automation.ztp.trouble import Refusal, Trouble
@@ -24,6 +25,7 @@ VALID_FOR = 3600  # seconds that a bundle may take until it is verified
 EARLIER = 60  # seconds that a switch's clock may be behind
 NONCE = (16, 128)  # shortest and longest
 MOST_MOVES = 100  # in one report
+MOST_WHY = 2000  # characters of a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,33 @@ class Desk:
             raise Trouble(f"no switch {node!r} is to be provisioned; there are {', '.join(nodes)}")
         self.registry.approve(Approval(serial, node, mac))
 
+    def watch(self) -> None:
+        """Note that somebody is there who has changes compared with the plan before they are kept."""
+        self.registry.watched = self.now()
+
+    def leave(self) -> None:
+        """Note that nobody is any more."""
+        self.registry.watched = None
+
+    def rule(self, serial: object, mac: object, life: object, number: object, why: object) -> None:
+        """Note what is said against a change, "" for nothing. Trouble for what is no ruling."""
+        if not isinstance(mac, str) or not isinstance(serial, str) or not isinstance(why, str):
+            raise Trouble("a ruling has the serial, mac, life and number of an attempt, and why")
+        self.registry.rule(_attempt(serial, mac, life, number), why[:MOST_WHY])
+
+    def ruling(self, caller: Caller, life: object, number: object) -> tuple[bool | None, str]:
+        """Whether a switch may keep a change, None while that is open, and why."""
+        found = self.registry.ruling(_attempt(caller.serial, caller.mac, life, number))
+        return kept(found, self.registry.watched, self.now())
+
+    def agent(self) -> bytes:
+        """The agent's program."""
+        return (self.folder / "agent.pyz").read_bytes()
+
+    def holders(self) -> Mapping[str, str]:
+        """The serial number that each node has now."""
+        return holders(self.inventory(), self.registry.approvals())
+
     def nodes(self) -> Sequence[str]:
         """The nodes that there are bundles for."""
         return sorted(path.stem for path in (self.folder / "bundles").glob("*.json"))
@@ -89,13 +118,18 @@ class Desk:
 
     def _cabling(self, text: str) -> str:
         """A bundle's cabling with the serial numbers that its neighbours have by now."""
-        serials = holders(self.inventory(), self.registry.approvals())
-        return cabling.write(cabling.with_serials(cabling.read(text), serials))
+        return cabling.write(cabling.with_serials(cabling.read(text), self.holders()))
 
     def _bundle(self, node: str) -> Any:
         if node not in self.nodes():
             raise Refusal(f"{node} is in the inventory, and has no bundle")
         return json.loads((self.folder / "bundles" / f"{node}.json").read_text())
+
+
+def _attempt(serial: str, mac: str, life: object, number: object) -> Attempt:
+    if not isinstance(life, str) or not isinstance(number, int) or isinstance(number, bool):
+        raise Trouble("an attempt has the life of a switch, which is text, and the number of its move")
+    return Attempt(serial, mac, life, number)
 
 
 def _move(told: object) -> dict[str, Any]:
@@ -108,7 +142,7 @@ def _move(told: object) -> dict[str, Any]:
             "number": int(told["number"]),
             "state": State(told["state"]).value,
             "type": str(told["type"]),
-            "why": str(told["why"])[:2000],
+            "why": str(told["why"])[:MOST_WHY],
             "seconds": float(told["seconds"]),
         }
     except (ValueError, TypeError, KeyError) as error:

@@ -9,6 +9,9 @@ from collections.abc import Collection, Mapping
 
 from automation.ztp.server.model import Approval, Caller, Known, Verdict
 
+WATCHED_FOR = 60  # seconds that whoever watches may say nothing, and is still taken to be there
+UNWATCHED = "by its own checks: nobody watched who could have it compared by NAPALM"
+
 
 def judge(
     caller: Caller, known: Collection[Known], inventory: Mapping[str, str], approvals: Mapping[str, Approval]
@@ -41,6 +44,19 @@ def absent(known: Collection[Known], waits: Collection[str]) -> tuple[str, ...]:
     """The nodes not to be waited for: those whose switch is in one of these states. `known` ends with the latest."""
     latest = {each.node: each.state for each in known if each.node}
     return tuple(sorted(node for node, state in latest.items() if state in waits))
+
+
+def kept(ruling: str | None, watched: float | None, now: float) -> tuple[bool | None, str]:
+    """Whether a change may be kept, None while that is open, and why. `ruling` is what whoever watches said of it, ""
+    for nothing against it; `watched` is when somebody did so last, in seconds since the epoch.
+
+    Where nobody watches, the switch's own checks have to do: it must not wait for a person who may never come.
+    """
+    if ruling is not None:
+        return not ruling, ruling
+    if watched is not None and now - watched < WATCHED_FOR:
+        return None, ""
+    return True, UNWATCHED
 
 
 def _twice(caller: Caller, others: Collection[str], node: str) -> str:

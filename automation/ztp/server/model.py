@@ -34,6 +34,16 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A change that waits to be kept: the move of a switch since when it does."""
+
+    serial: str
+    mac: str
+    life: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What is to become of a request: the node that the switch is, or why it is none."""
 

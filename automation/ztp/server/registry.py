@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any
 
-from automation.ztp.server.model import Approval, Caller, Known
+from automation.ztp.server.model import Approval, Attempt, Caller, Known
 from automation.ztp.states import State
 
 Row = dict[str, Any]
@@ -30,6 +30,7 @@ class Registry:
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.executescript(self._queries["schema"])
         self.changes = 0  # grows with whatever a reader could see
+        self.watched: float | None = None  # when somebody who has changes compared looked last; not worth a file
         self.changed = threading.Condition(self._lock)
 
     def close(self) -> None:
@@ -38,8 +39,7 @@ class Registry:
 
     def seen(self, caller: Caller, now: float) -> None:
         """Note that a switch asked."""
-        fields = {name: getattr(caller, name) for name in Caller.__slots__}
-        self._write(("seen", {**fields, "now": now}))
+        self._write(("seen", {**_fields(caller), "now": now}))
 
     def accepted(self, caller: Caller, node: str) -> None:
         """Note which node a switch is."""
@@ -57,9 +57,20 @@ class Registry:
             self._write(*steps, ("latest", key))
 
     def approve(self, approval: Approval) -> None:
-        """Note that a serial is a node, and no other approved one is."""
-        fields = {name: getattr(approval, name) for name in Approval.__slots__}
-        self._write(("unseat", {"node": approval.node, "serial": approval.serial}), ("approve", fields))
+        """Note that a serial is a node, and no other one is."""
+        place = {"node": approval.node, "serial": approval.serial}
+        why = f"{approval.node} is serial {approval.serial} now"
+        former = {**place, "state": State.QUARANTINED.value, "why": why}
+        self._write(("unseat", place), ("vacate", former), ("approve", _fields(approval)))
+
+    def rule(self, attempt: Attempt, why: str) -> None:
+        """Note what is said against a change, "" for nothing."""
+        self._write(("rule", {**_fields(attempt), "why": why}))
+
+    def ruling(self, attempt: Attempt) -> str | None:
+        """What was said against a change; None where nothing was said of it."""
+        found = self._read("ruling", _fields(attempt))
+        return str(found[0]["why"]) if found else None
 
     def known(self) -> tuple[Known, ...]:
         """All switches that were here, the one that asked last at the end."""
@@ -97,6 +108,10 @@ class Registry:
             self.changes += 1
             self.changed.notify_all()
 
-    def _read(self, name: str) -> list[Row]:
+    def _read(self, name: str, values: Mapping[str, Any] | None = None) -> list[Row]:
         with self._lock:
-            return [dict(row) for row in self._base.execute(self._queries[name])]
+            return [dict(row) for row in self._base.execute(self._queries[name], values or {})]
+
+
+def _fields(noun: Approval | Attempt | Caller) -> Row:
+    return {name: getattr(noun, name) for name in noun.__slots__}

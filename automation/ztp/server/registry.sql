@@ -32,6 +32,15 @@ CREATE TABLE IF NOT EXISTS approval (
     mac TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS ruling (
+    serial TEXT NOT NULL,
+    mac TEXT NOT NULL,
+    life TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (serial, mac, life, number)
+) STRICT;
+
 -- name: seen
 INSERT INTO switch (serial, mac, model, version, address, first_seen, last_seen)
 VALUES (:serial, :mac, :model, :version, :address, :now, :now)
@@ -65,6 +74,15 @@ ON CONFLICT (serial) DO UPDATE SET node = excluded.node, mac = excluded.mac
 
 -- name: unseat
 DELETE FROM approval WHERE node = :node AND serial <> :serial
+
+-- name: vacate
+UPDATE switch SET node = '', state = :state, why = :why WHERE node = :node AND serial <> :serial
+
+-- name: rule
+INSERT OR REPLACE INTO ruling (serial, mac, life, number, why) VALUES (:serial, :mac, :life, :number, :why)
+
+-- name: ruling
+SELECT why FROM ruling WHERE serial = :serial AND mac = :mac AND life = :life AND number = :number
 
 -- name: approvals
 SELECT serial, node, mac FROM approval

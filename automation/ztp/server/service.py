@@ -2,13 +2,19 @@
 
 POST /v1/bootstrap   {"nonce": …}                  200 the bundle · 403 {"reason": …}
 POST /v1/progress    {"moves": […]}                200 {"absent": […]}
-GET  /v1/ztp.json                                  200 the same way in, in SONiC's shape
-GET  /status?seen=N&within=S      (loopback)       200 all switches and moves, once there is more than N
+POST /v1/ruling      {"life", "number"}            200 {"keep": true, false or null, "why": …}
+GET  /v1/ztp.json                                  200 the same in SONiC's shape · 403
+GET  /v1/provision.sh, /v1/agent.pyz               200 a script for SONiC's option 239, and the agent, as its plugin
+GET  /status?seen=N&within=S      (loopback)       200 all switches and moves, once there is more than N; &watch=1 says
+                                                   that whoever asks has changes compared, and then rules
+POST /rule           {"serial", "mac", "life", "number", "why"}    (loopback)
+POST /leave          {}                            (loopback)  that it does no longer
 POST /approve        {"serial", "node", "mac"}     (loopback)
 """
 
 import json
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -16,13 +22,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from automation.ztp.server.desk import Desk
 from automation.ztp.server.model import Caller
+from automation.ztp.server.sonic import script, ztp_json
 from automation.ztp.trouble import Refusal, Trouble
 
 MOST_BYTES = 1 << 20  # of a request
 SILENCE = 60  # seconds that a connection may say nothing
 LONGEST_WAIT = 30.0  # seconds that /status holds an answer back
+RULED_WITHIN = 2.0  # seconds that /v1/ruling does
 
 Answer = tuple[int, bytes]
+JSON = "application/json"
 
 
 class Doors(ThreadingHTTPServer):
@@ -60,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Doors
     routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {}
+    kinds: ClassVar[Mapping[str, str]] = {}  # path -> media type, of answers that are no JSON
 
     def do_GET(self) -> None:
         """Answer a question."""
@@ -96,7 +106,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        kind = self.kinds.get(urlsplit(self.path).path, JSON) if status == 200 else JSON
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -107,7 +118,10 @@ class Outer(Handler):
 
     def caller(self) -> Caller:
         """Who asks."""
-        told = {name: (self.headers.get(header) or "")[:200] for name, header in HEADERS.items()}
+        told = {
+            name: next((found for header in headers if (found := self.headers.get(header))), "")[:200]
+            for name, headers in HEADERS.items()
+        }
         return Caller(**told, address=self.client_address[0])
 
     def bootstrap(self, body: Any) -> Answer:
@@ -118,9 +132,42 @@ class Outer(Handler):
         """A report."""
         return 200, written({"absent": self.server.desk.progress(self.caller(), body.get("moves"))})
 
+    def ruling(self, body: Any) -> Answer:
+        """What is to become of a change, once that is known; null after a while."""
+        desk, until = self.server.desk, time.monotonic() + RULED_WITHIN
+        while True:
+            seen = desk.registry.changes
+            keep, why = desk.ruling(self.caller(), body.get("life"), body.get("number"))
+            if keep is not None or (left := until - time.monotonic()) <= 0:
+                return 200, written({"keep": keep, "why": why})
+            desk.registry.wait(seen, left)
+
+    def ztp_json(self, body: Any) -> Answer:
+        """SONiC's ztp.json, for a switch that may have its bundle."""
+        if not (verdict := self.server.desk.verdict(self.caller())).node:
+            raise Refusal(verdict.why)
+        return 200, written(ztp_json(self.here(), urlsplit(self.here()).hostname or ""))
+
+    def script(self, body: Any) -> Answer:
+        """The way round SONiC's service."""
+        return 200, script(self.here()).encode()
+
+    def agent(self, body: Any) -> Answer:
+        """The agent: whoever has it can do nothing with it that he could not do without."""
+        return 200, self.server.desk.agent()
+
+    def here(self) -> str:
+        """Our own address, as whoever asks has it."""
+        return f"https://{self.headers.get('Host', '')}/v1"
+
+    kinds: ClassVar[Mapping[str, str]] = {"/v1/provision.sh": "text/x-shellscript", "/v1/agent.pyz": "application/zip"}
     routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
+        ("GET", "/v1/ztp.json"): ztp_json,
+        ("GET", "/v1/provision.sh"): script,
+        ("GET", "/v1/agent.pyz"): agent,
         ("POST", "/v1/bootstrap"): bootstrap,
         ("POST", "/v1/progress"): progress,
+        ("POST", "/v1/ruling"): ruling,
     }
 
 
@@ -134,9 +181,22 @@ class Inner(Handler):
             seen, within = int(asked.get("seen", -1)), min(float(asked.get("within", 0)), LONGEST_WAIT)
         except ValueError as error:
             raise Trouble(str(error)) from error
-        registry = self.server.desk.registry
-        changes = registry.wait(seen, within)
-        return 200, written({"changes": changes, "switches": registry.switches(), "moves": registry.moves()})
+        desk = self.server.desk
+        if asked.get("watch"):
+            desk.watch()
+        changes = desk.registry.wait(seen, within)
+        known = {"switches": desk.registry.switches(), "moves": desk.registry.moves(), "holders": desk.holders()}
+        return 200, written({"changes": changes, **known})
+
+    def rule(self, body: Any) -> Answer:
+        """A ruling."""
+        self.server.desk.rule(*(body.get(name) for name in ("serial", "mac", "life", "number", "why")))
+        return 200, written({})
+
+    def leave(self, body: Any) -> Answer:
+        """Nobody watches any more."""
+        self.server.desk.leave()
+        return 200, written({})
 
     def approve(self, body: Any) -> Answer:
         """An approval."""
@@ -146,14 +206,16 @@ class Inner(Handler):
     routes: ClassVar[Mapping[tuple[str, str], Callable[[Any, Any], Answer]]] = {
         ("GET", "/status"): status,
         ("POST", "/approve"): approve,
+        ("POST", "/rule"): rule,
+        ("POST", "/leave"): leave,
     }
 
 
 HEADERS = {
-    "serial": "SERIAL-NUMBER",
-    "mac": "BASE-MAC-ADDRESS",
-    "model": "PRODUCT-NAME",
-    "version": "SOFTWARE-VERSION",
+    "serial": ("SERIAL-NUMBER",),
+    "mac": ("BASE-MAC-ADDRESS",),
+    "model": ("PRODUCT-NAME",),
+    "version": ("SOFTWARE-VERSION", "SONiC-VERSION"),
 }
 
 

@@ -14,7 +14,7 @@ from automation.ztp import cabling
 from automation.ztp.agent.agent import Agent
 from automation.ztp.agent.fake import URL, FakeClock, FakeNetwork, FakeServer, FakeSwitch
 from automation.ztp.agent.memory import Disk
-from automation.ztp.agent.model import REVERT_IN, Identity, Memory
+from automation.ztp.agent.model import REVERT_IN, Identity, Memory, Ruling
 from automation.ztp.backoff import LONGEST
 from automation.ztp.bundle import Answer, Manifest, digest, write_answer, write_manifest
 from automation.ztp.cabling import Cabling, Far, Planned
@@ -29,7 +29,10 @@ FILES = {
     "expected.json": json.dumps({"sessions": [["eth1", "spine1"]], "routes": []}),
 }
 RIGHT, SWAPPED = {"eth1": (Far("S1", "eth1"),)}, {"eth1": (Far("S2", "eth1"),)}
-WAY = [State.DISCOVERING, State.BOOTSTRAPPING, State.VERIFYING, State.CABLING, State.CONFIGURING, State.CHECKING, LAST]
+WAY = [
+    *(State.DISCOVERING, State.BOOTSTRAPPING, State.VERIFYING, State.CABLING),
+    *(State.CONFIGURING, State.CHECKING, State.COMPLYING, LAST),
+]
 GENUINE = b"genuine"
 
 
@@ -74,6 +77,9 @@ class Bench:
             def report(self, identity, moves):  # type: ignore[no-untyped-def]
                 return bench.server.report(identity, moves)
 
+            def ruling(self, identity, life, number):  # type: ignore[no-untyped-def]
+                return bench.server.ruling(identity, life, number)
+
         def say(text: str) -> None:
             if not text.startswith("not reported"):
                 self.states.append(State(text.partition(":")[0]))
@@ -114,7 +120,7 @@ def test_a_switch_goes_from_nothing_to_ready(bench: Bench) -> None:
 
     assert bench.states == WAY
     assert [move.state for move in bench.server.told] == WAY[1:]
-    assert [move.number for move in bench.server.told] == [1, 2, 3, 4, 5, 6]
+    assert [move.number for move in bench.server.told] == [1, 2, 3, 4, 5, 6, 7]
     assert bench.switch.kept == FILES
     assert bench.memory().state is LAST
     assert bench.memory().url == URL
@@ -159,7 +165,7 @@ def test_power_cut_between_confirming_and_noting_it_is_harmless(bench: Bench) ->
 
     bench.agent().run()
 
-    assert bench.states[-3:] == [State.CONFIGURING, State.CHECKING, LAST]
+    assert bench.states[-4:] == [State.CONFIGURING, State.CHECKING, State.COMPLYING, LAST]
 
 
 def test_a_spoilt_memory_is_that_of_a_new_switch(bench: Bench) -> None:
@@ -340,8 +346,51 @@ def test_a_configuration_that_frr_does_not_take_is_told_in_its_words(bench: Benc
     assert "not taken: % Unknown command" in bench.whys
 
 
+def test_a_change_is_kept_only_when_it_was_found_to_comply(bench: Bench) -> None:
+    """The ruling is on this very attempt, and is waited for; what is odd about it is said."""
+    bench.server.rulings = [None, None, Ruling(True, "by its own checks")]
+
+    bench.agent().run()
+
+    assert bench.server.ruled == [(bench.memory().life, 6)] * 3
+    assert bench.whys[-1] == "by its own checks"
+    assert bench.switch.kept == FILES
+
+
+def test_a_change_that_does_not_comply_is_taken_back_at_once_and_the_switch_quarantined(bench: Bench) -> None:
+    """With what was found; when that is cured it provisions itself again."""
+    bench.server.rulings = [Ruling(False, "get_interfaces eth1 mtu should be 9500, and is 1500"), Ruling(True)]
+
+    def cured() -> None:
+        assert bench.switch.running == bench.switch.kept == {}
+
+    bench.when(State.QUARANTINED, cured)
+
+    assert "taken back, for it does not comply: get_interfaces eth1 mtu should be 9500, and is 1500" in bench.whys
+    assert bench.switch.kept == FILES
+
+
+def test_a_change_on_which_nobody_can_be_asked_is_taken_back(bench: Bench) -> None:
+    """The server is down from then on: the reason says so."""
+    bench.cut_at = State.COMPLYING
+    with pytest.raises(PowerCut):
+        bench.agent().run()
+    bench.server.trouble = Trouble("cannot be asked")
+
+    def answers() -> None:
+        assert bench.switch.kept == {}
+        bench.server.trouble = None
+
+    bench.when(State.WAITING, answers)
+
+    assert f"taken back after {REVERT_IN} s: cannot be asked" in bench.whys
+    assert bench.switch.kept == FILES
+
+
 FAULTS = st.lists(
-    st.sampled_from(["forged", "other serial", "old", "swapped", "silent", "down", "refused", "cut", "lost", "none"]),
+    st.sampled_from(
+        ["forged", "other serial", "old", "swapped", "silent", "down", "refused", "differs", "cut", "lost", "none"]
+    ),
     max_size=12,
 )
 
@@ -360,14 +409,15 @@ def test_whatever_goes_wrong_nothing_but_a_genuine_bundle_ever_runs(
         bench.switch.heard = {"swapped": SWAPPED, "silent": {}}.get(fault, RIGHT)
         bench.network.down = fault == "down"
         bench.server.trouble = Refusal("unknown") if fault == "refused" else None
+        bench.server.rulings = [Ruling(fault != "differs", fault)]
         if fault == "lost":
             bench.switch.lose_power()
         bench.cut_at = {"cut": State.CONFIGURING, "none": None}.get(fault, State.WAITING)
-        bench.cut_at = State.QUARANTINED if fault in ("swapped", "refused") else bench.cut_at
+        bench.cut_at = State.QUARANTINED if fault in ("swapped", "refused", "differs") else bench.cut_at
         before, state = bench.switch.running, bench.memory().state
         with suppress(PowerCut):
             bench.agent().run()
-        if fault in ("swapped", "silent") and state not in (State.CONFIGURING, State.CHECKING):
+        if fault in ("swapped", "silent") and state not in (State.CONFIGURING, State.CHECKING, State.COMPLYING):
             assert bench.switch.running == before
         assert bench.switch.running in ({}, FILES)
         if bench.memory().state is LAST:

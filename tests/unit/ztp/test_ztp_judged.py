@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from automation.validation.report import Finding
 from automation.ztp import expected, system
 from automation.ztp.agent.dhcp import read_lease, words
 from automation.ztp.agent.model import Identity
+from automation.ztp.complying import told
 from automation.ztp.expected import Expected
 from automation.ztp.standing import MoveRow, Status, SwitchRow, standings, unready
 from automation.ztp.states import State
@@ -148,6 +150,21 @@ def test_switches_stand_by_node_and_strangers_behind_them() -> None:
     assert [each.node for each in unready(found, ("leaf1", "leaf2"))] == ["leaf2"]
 
 
+def test_a_switch_in_anothers_place_stands_there_by_the_serial_that_the_server_knows() -> None:
+    """The former one, which was ready, says nothing about the new one; it is a stranger by now."""
+    former, new = row("CL1", "m1", State.QUARANTINED), row("NEW", "m1", State.CABLING, "leaf1")
+    known = (former, new)
+
+    before = standings(Status(1, (former,), (), {"leaf1": "NEW"}), {"leaf1": "CL1"})
+    after = standings(Status(1, known, (), {"leaf1": "NEW"}), {"leaf1": "CL1"})
+
+    assert [(each.node, each.serial, each.state) for each in before] == [
+        ("leaf1", "NEW", State.DISCOVERING),
+        ("", "CL1", State.QUARANTINED),
+    ]
+    assert [(each.node, each.serial) for each in after] == [("leaf1", "NEW"), ("", "CL1")]
+
+
 def test_seconds_are_counted_by_state_in_the_present_life() -> None:
     """A move has the seconds of the state that it leaves."""
     before = moves("CL1", State.BOOTSTRAPPING, State.WAITING)
@@ -175,3 +192,12 @@ def test_a_route_over_a_dead_link_lacks() -> None:
     dead = KernelRoute("10.8.0.2/32", 186, (Hop("", 1, dead=True),), 254, "unicast", 0, "")
 
     assert expected.lacking(WANTED, (dead,), {1: "eth1"}, ()) == ["10.8.0.2/32 over 0 of 1"]
+
+
+def test_findings_are_told_in_a_sentence_and_only_the_first() -> None:
+    """What a switch is told is for people to read in a table."""
+    one = Finding("leaf1", "get_interfaces", "eth1 mtu", "9500", "1500")
+
+    assert told([]) == ""
+    assert told([one]) == "get_interfaces eth1 mtu should be 9500, and is 1500"
+    assert told([one] * 5).endswith("; get_interfaces eth1 mtu should be 9500, and is 1500 and 2 more")

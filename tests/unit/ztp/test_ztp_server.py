@@ -9,7 +9,7 @@ from automation.ztp import cabling
 from automation.ztp.bundle import CABLING, FILES, read_answer, read_manifest, unfit
 from automation.ztp.cabling import Cabling, Planned
 from automation.ztp.server.desk import VALID_FOR, Desk
-from automation.ztp.server.judging import absent, judge
+from automation.ztp.server.judging import UNWATCHED, WATCHED_FOR, absent, judge, kept
 from automation.ztp.server.model import Approval, Caller, Known
 from automation.ztp.server.registry import Registry, queries
 from automation.ztp.states import State
@@ -175,6 +175,46 @@ def test_quarantined_switches_are_not_to_be_waited_for(desk: Desk) -> None:
     assert desk.progress(other, []) == ("leaf1",)
     old, new = Known("CL1", "a", "leaf1", State.QUARANTINED), Known("CL7", "b", "leaf1", State.READY)
     assert absent((old, new), (State.QUARANTINED,)) == ()
+
+
+def test_a_replaced_switch_has_no_place_any_more(desk: Desk) -> None:
+    """It stands there as one that nobody expects, with whom its place went to."""
+    desk.bootstrap(LEAF, NONCE)
+    desk.approve("XX9", "leaf1", "")
+
+    (former,) = desk.registry.switches()
+
+    assert (former["node"], former["state"], former["why"]) == ("", "quarantined", "leaf1 is serial XX9 now")
+    assert desk.holders()["leaf1"] == "XX9"
+
+
+def test_a_change_waits_for_a_ruling_while_somebody_watches(desk: Desk) -> None:
+    """The ruling is on that attempt of that switch, and on no other."""
+    assert desk.ruling(LEAF, "a", 6) == (True, UNWATCHED)
+
+    desk.watch()
+    assert desk.ruling(LEAF, "a", 6) == (None, "")
+    desk.rule("CL1", "aa:01", "a", 6, "")
+    desk.rule("CL1", "aa:01", "a", 12, "get_facts differs")
+
+    assert desk.ruling(LEAF, "a", 6) == (True, "")
+    assert desk.ruling(LEAF, "a", 12) == (False, "get_facts differs")
+    assert desk.ruling(TWIN, "a", 6) == desk.ruling(LEAF, "b", 6) == (None, "")
+
+
+def test_whoever_watched_and_went_away_is_not_waited_for_for_ever() -> None:
+    """A controller may be killed in the middle."""
+    assert kept(None, 100.0, 100.0 + WATCHED_FOR / 2) == (None, "")
+    assert kept(None, 100.0, 100.0 + WATCHED_FOR) == (True, UNWATCHED)
+
+
+@pytest.mark.parametrize(("life", "number"), [(None, 1), ("a", None), ("a", "1"), ("a", True), (1, 1)])
+def test_a_question_about_no_attempt_is_refused(desk: Desk, life: object, number: object) -> None:
+    """From a switch, or from whoever rules."""
+    with pytest.raises(Trouble, match="an attempt has"):
+        desk.ruling(LEAF, life, number)
+    with pytest.raises(Trouble, match="an attempt has"):
+        desk.rule("CL1", "aa:01", life, number, "")
 
 
 def test_who_says_no_serial_or_mac_is_nobody() -> None:

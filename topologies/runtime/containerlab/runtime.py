@@ -202,6 +202,8 @@ def act_on(record: LabRecord, container: Container, action: Action) -> None:
             cli.stop(record.name, container.node, files)
         case Action.START if life is Life.DEAD:
             cli.start(record.name, container.node, files)
+        case Action.RENEW:
+            raise Mistake(f"node {container.node}: a container keeps its files; only the netns runtime replaces nodes")
         case Action.RESTART:
             restart(record, container)
 

@@ -22,12 +22,18 @@ _NOT_GIVEN = (16, 17, 22, 25, 27, 30, 34)
 
 
 class Birth(Struct, frozen=True):
-    """All that a node's first process must know. `fresh` is False when the node comes back after a power-off."""
+    """All that a node's first process must know. `fresh` is False when the node comes back after a power-off,
+    and finds its files."""
 
     node: LabNode
     base: Base
     hosts: str
     fresh: bool = True
+
+
+def disk(node: LabNode) -> str:
+    """Where all that a node writes is kept, in the lab's own mount namespace, whether it runs or not."""
+    return f"{WORK}/nodes/{node.name}"
 
 
 def furnish(birth: Birth) -> Here:
@@ -36,7 +42,7 @@ def furnish(birth: Birth) -> Here:
     pid = int(os.readlink("/proc/self"))  # the machine's /proc is still there
     started = int(stat_fields(Path("/proc/self/stat").read_text())[19])
     socket.sethostname(node.hostname or node.name)
-    place = f"{WORK}/nodes/{node.name}"
+    place = disk(node)
     root = assemble(place, birth.base, own_network=not node.on_machine)
     _own_settings(root, place, node)
     for bind in node.binds:
