@@ -1,10 +1,10 @@
 r"""A fabric whose switches provisioned themselves, as tests on either runtime act on it.
 
-    spine1    spine2
-      |  \    /  |            and ztp-server, which all have on eth0
-    leaf1      leaf2
-      |          |
-    host       host
+spine1    spine2
+  |  \    /  |            and ztp-server, which all have on eth0
+leaf1      leaf2
+  |          |
+host       host
 """
 
 import json
