@@ -2,11 +2,13 @@
 
     outside --- uplink [machine, dockerd] management network --- every node     leaf1-host1 --- leaf1 --- spine1
                                                                                 n1 --- n2, n1 publishes ports
+                                                                                leaf1 --- spine1, from nothing
 
 Once with the engine's own firewall rules, which masquerade, as most machines have it; once without, when nothing but
 the lab's own filters what the machine forwards.
 """
 
+import json
 import os
 import subprocess
 import tempfile
@@ -17,11 +19,17 @@ import pytest
 from program import Closlab
 from uplink import GATEWAYS, OUTSIDE, SEND, UPLINKS, Uplinked, management_gateways, seek_a_way_out, uplinked
 
+from topologies.runtime.containerlab import seal
 from topologies.runtime.image import frr_image_name
+from topologies.runtime.store import Store
 from topologies.waiting import until
 
 IMAGE = frr_image_name(os.environ)
 FABRIC = "name: fabric\ndesign: leaf-spine\nspines: 1\nleaves: 1\nhosts_per_leaf: 1\n"
+NOTHING = "name: nothing\ndesign: leaf-spine\nspines: 1\nleaves: 1\nhosts_per_leaf: 0\n"
+TAKEN = (
+    "172.20.20.1"  # an address of the machine that a node gives itself too: containerlab's own default network has it
+)
 PUBLISHING = f"""
 name: publishing
 topology:
@@ -50,10 +58,10 @@ class Engine:
         """The engine's client."""
         return self.machine.run("docker", "--host", self.closlab.env["DOCKER_HOST"], *argv, check=check)
 
-    def up(self, file: str, text: str) -> None:
+    def up(self, file: str, text: str, *more: str) -> None:
         """Bring a lab up from a file."""
         path = self.closlab.folder / self.closlab.file(file, text)
-        done = self.closlab("up", str(path), "--runtime", "containerlab", under=self.machine.under)
+        done = self.closlab("up", str(path), *more, "--runtime", "containerlab", under=self.machine.under)
         assert done.returncode == 0, done.stderr + done.stdout
 
 
@@ -79,6 +87,8 @@ def engine(request: pytest.FixtureRequest, images: str, tmp_path_factory: pytest
                 furnish(made)
                 made.up("fabric.yml", FABRIC)
                 made.up("publishing.clab.yml", PUBLISHING)
+                machine.run("ip", "address", "add", f"{TAKEN}/24", "dev", "lo")
+                made.up("nothing.yml", NOTHING, "--ztp")
                 yield made
             finally:
                 closlab("down", "--all", under=machine.under)
@@ -122,6 +132,22 @@ def test_nothing_leaves_over_the_uplink(engine: Engine, lab: str, node: str) -> 
     assert sent["management"] == 4  # the node's own kernel let all of them go
     assert sent["none"] == 0
     assert left == []
+
+
+def test_a_lab_that_provisioned_itself_is_as_sealed(engine: Engine) -> None:
+    """The engine's firewall let DHCP and HTTPS pass, and the machine claimed no address of a node's; whoever knows the
+    MAC address of the bridge gets no further."""
+    under, bridge = engine.machine.under, seal.bridge(Store(engine.closlab.state).read("nothing").id)
+    address = json.loads(engine.machine.run("ip", "-j", "link", "show", bridge).stdout)[0]["address"]
+    ways = (
+        f"ip neighbour replace 172.20.20.9 lladdr {address} dev eth0",
+        "ip route add default via 172.20.20.9 dev eth0",
+    )
+    script = f"{SEND} sent=0; {'; '.join(ways)}; send {OUTSIDE[0]}; send {UPLINKS[0]}; wait; echo $sent"
+    done = engine.closlab("exec", "--lab", "nothing", "leaf1", "--", "bash", "-c", script, under=under)
+
+    assert done.stdout == "2\n", done.stderr  # the node's own kernel let both go
+    assert engine.machine.leaving() == []
 
 
 def test_published_ports_are_reached_from_where_they_are_published(engine: Engine) -> None:

@@ -83,8 +83,10 @@ def test_the_only_address_in_the_management_network_is_what_kea_gave(live: Live)
 
 
 def test_switches_that_lose_power_come_back_as_what_they_are(live: Live) -> None:
-    """Both leaves, started in such an order that the engine changes their addresses: each keeps its MAC address, has
-    its configuration back from its own disk, and asks nobody."""
+    """Both leaves, started in such an order that the engine changes their addresses.
+
+    Each keeps its MAC address, has its configuration back from its own disk, and asks nobody.
+    """
     before = {node: (live.memory(node)["moves"], mac(live, node)) for node in ("leaf1", "leaf2")}
     engines = {node: inspected(f"clab-{NAME}-{node}") for node in before}
     for node in before:
@@ -99,7 +101,7 @@ def test_switches_that_lose_power_come_back_as_what_they_are(live: Live) -> None
 
 
 def test_no_program_waits_for_the_engines_resolver(live: Live) -> None:
-    """It answers after seconds or never in a lab that leads nowhere; lldpd asks for its own name, silent meanwhile."""
+    """That answers after seconds in a lab that leads nowhere; lldpd looks up its own name, and is silent meanwhile."""
     begun = time.monotonic()
     asked = live.door("leaf1").run(["getent", "hosts", "seal.example.org"], check=False)
 

@@ -226,6 +226,18 @@ def test_the_script_sets_up_in_the_only_order_that_works(files: dict[str, str]) 
     assert files["nodes/leaf1/files/etc/frr/bgpd.conf"] == "router bgp 1\n"
 
 
+def test_where_the_lab_gives_no_management_addresses_a_node_lets_go_of_the_engines() -> None:
+    """Before it takes its own; a node without that network, and any node of an ordinary lab, leaves eth0 alone."""
+    flush = "ip address flush dev eth0 scope global"
+    bare = replace(LAB, mgmt=Mgmt(ipv4_subnet="", ipv6_subnet=""))
+    apart = replace(bare, nodes=tuple(replace(node, network_mode="none") for node in bare.nodes))
+
+    scripts = [write(lab, image=IMAGE, folder="nodes").files["nodes/leaf1/start.sh"] for lab in (bare, apart, LAB)]
+
+    assert 0 < scripts[0].index(flush) < scripts[0].index("ip -4 -batch")
+    assert [flush in script for script in scripts] == [True, False, False]
+
+
 def test_nodes_are_not_privileged_and_lead_nowhere() -> None:
     """They idle, have named capabilities only, and their management network has no access to the outside."""
     spec = yaml.safe_load(write(LAB, image=IMAGE, folder="nodes").text)

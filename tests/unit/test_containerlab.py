@@ -122,7 +122,7 @@ def test_the_management_network_leads_nowhere() -> None:
 
 
 def test_a_network_whose_nodes_come_by_their_addresses_lets_them_ask() -> None:
-    """The engine gets a subnet of our choice; its rules for internal networks would drop what is of another."""
+    """The engine has a subnet for itself; its rules for internal networks would drop what is of another."""
     lab = Lab("small", (), (), mgmt=Mgmt(ipv4_subnet="", ipv6_subnet=""))
     ipv4, ipv6 = next(engine.choices(lab, "aaaa"))
     options = engine.network_options(lab, "aaaa", ipv4, ipv6)

@@ -51,8 +51,8 @@ while ip -4 route del default 2>/dev/null; do :; done
 while ip -6 route del default 2>/dev/null; do :; done
 {bare}{network}{daemons}"""
 BARE = f"""\
-# {MANAGEMENT} is as a switch has it: always with the same MAC address, which engines may change at each start, and with
-# no address that nobody on its network gave. Nor is anybody asked for names: the engine would be silent for seconds.
+# {MANAGEMENT} is as a switch has it: with one MAC address for ever, where an engine may give another at each start, and
+# with no address that nobody on its network gave. Nor is anybody asked for names: the engine can be silent for seconds.
 mac=/var/lib/closlab/{MANAGEMENT}
 [ -s "$mac" ] || cat /sys/class/net/{MANAGEMENT}/address >"$mac"
 ip link set dev {MANAGEMENT} address "$(cat "$mac")"

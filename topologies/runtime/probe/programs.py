@@ -31,8 +31,8 @@ ZTP = {  # program -> Debian's package
 ZTP_PYTHON = "import http.server, sqlite3, ssl, sys; sys.exit(sys.version_info < (3, 11))"
 ZTP_TRIAL = f"""
 for each in {" ".join(ZTP)}; do command -v "$each" >/dev/null || echo "$each"; done
-! command -v python3 >/dev/null || python3 -c {shlex.quote(ZTP_PYTHON)} 2>/dev/null ||
-    echo "Python 3.11 with its whole library"
+command -v python3 >/dev/null || exit 0
+python3 -c {shlex.quote(ZTP_PYTHON)} 2>/dev/null || echo "Python 3.11 with its whole library"
 """
 NO_IMAGE = "No such image"  # the engine's words
 OWN_IMAGE = "make image, and export CLOSLAB_FRR_IMAGE=closlab/frr:bookworm"
