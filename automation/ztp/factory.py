@@ -30,8 +30,14 @@ until python3 {AGENT}; do
     sleep 1
 done
 """
-KEA_START = (  # without the number of a process from before a loss of power, which may be another's by now
-    f"mkdir -p /run/kea /var/lib/kea && rm -f /run/kea/*.pid && kea-dhcp4 -t {CONFIG} && exec kea-dhcp4 -c {CONFIG}"
+KEA_START = " && ".join(
+    (
+        "mkdir -p /run/kea /var/lib/kea",
+        "chmod 750 /run/kea",  # Kea 2.6 opens its socket in no other folder
+        "rm -f /run/kea/*.pid",  # of before a loss of power: the number may be another process's by now
+        f"kea-dhcp4 -t {CONFIG}",
+        f"exec kea-dhcp4 -c {CONFIG}",
+    )
 )
 LLDPD, LLDP_FILE = "/usr/sbin/lldpd", "/etc/lldpd.conf"
 LLDP = """configure lldp portidsubtype ifname

@@ -13,6 +13,7 @@ from topologies import process
 
 YEARS = 10 * 365 * 86400  # seconds that a lab's certificates are valid
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+_SIGNS = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
 _SETTINGS = """
 [ca]
 default_ca = own
@@ -28,7 +29,10 @@ commonName = supplied
 [server]
 subjectAltName = IP:{address}
 basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
 extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
 """
 
 
@@ -49,7 +53,9 @@ def make(lab: str, address: str) -> Trust:
     with tempfile.TemporaryDirectory(prefix="closlab-trust-") as name:
         folder = Path(name)
         subject = ("-subj", f"/CN=closlab {lab}"[:64], "-days", str(YEARS // 86400))
-        _openssl(folder, "req", "-x509", *_CURVE, "-keyout", "authority.key", "-out", "authority.pem", *subject)
+        _openssl(
+            folder, "req", "-x509", *_CURVE, *_SIGNS, "-keyout", "authority.key", "-out", "authority.pem", *subject
+        )
         _openssl(folder, "genpkey", "-algorithm", "ed25519", "-out", "signer.key")
         _openssl(folder, "pkey", "-in", "signer.key", "-pubout", "-out", "signer.pem")
         authority, key, public, private = (

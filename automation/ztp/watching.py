@@ -62,7 +62,8 @@ class Desk:
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Fault(f"{SERVER}: the bootstrap server does not answer: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise Fault(f"{SERVER}: the bootstrap server does not answer: {why}") from error
         finally:
             connection.close()
         if response.status != 200:
