@@ -22,7 +22,7 @@ from topologies.lab import LabNode
 from topologies.plan import Plan
 from topologies.runtime.door import open_door
 from topologies.runtime.model import Action, LabRecord, Life
-from topologies.runtime.store import Store, here
+from topologies.runtime.store import Store
 
 if TYPE_CHECKING:
     from telemetry.check import CheckReport
@@ -64,7 +64,7 @@ class Replacement(Struct, frozen=True):
         return next(each for each in self.record.lab.nodes if each.name == self.node)
 
 
-def planned(record: LabRecord, node: str, serial: str = "", *, at: Store | None = None) -> Replacement:
+def planned(record: LabRecord, node: str, serial: str = "", *, at: Store) -> Replacement:
     """What a replacement would be. Raises Mistake where it cannot be, before anything is done."""
     plan = deploy.plan_of(record)
     if plan is None:
@@ -74,7 +74,6 @@ def planned(record: LabRecord, node: str, serial: str = "", *, at: Store | None 
     switches = sorted(name for name, each in plan.nodes.items() if each.sessions and each.role != "host")
     if node not in switches:
         raise Mistake(f"lab {record.name}: {node} is no switch of it; there are {', '.join(switches)}")
-    at = at or here()
     if SERVER not in {each.name for each in record.lab.nodes}:
         if serial:
             why = "it was not brought up by `closlab up --ztp`, and its switches have no serial numbers"

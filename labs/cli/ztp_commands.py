@@ -3,6 +3,7 @@
 What they work with is imported when they run, so that `--help` is quick.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,12 +103,14 @@ def replace(
 ) -> int:
     """Put a new switch in the place of another, dead or drained first; done when it is a member, and checked."""
     equip()
+    from napalm_frr.lab import labs
+
     from labs.cli.chosen import chosen
     from labs.cli.provisioning import live, replaced_report, show_replaced
     from labs.replacing import planned, replace_switch
 
-    record = chosen(lab)
-    wanted = planned(record, node, serial)
+    at = labs(os.environ.get("CLOSLAB_STATE"))  # before a rootless lab is joined: whoever has is another user
+    wanted = planned(chosen(lab, at=at), node, serial, at=at)
     with live() as (_, show):
         done = replace_switch(wanted, show=show, within=within)
     if as_json:

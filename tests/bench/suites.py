@@ -11,6 +11,7 @@ from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
+from tests.bench.provisioning import ByHand, Provisioned
 from tests.bench.third_party import ThirdParty
 
 SIZES = ("2x4", "4x16", "8x32")
@@ -18,6 +19,7 @@ GROWTH = ("2x4", "4x16", "8x32", "8x64", "8x128", "8x192")
 NETNS, CONTAINERLAB, MUNET = "closlab", "containerlab", "munet"
 OWN_NETNS, OWN_CONTAINERLAB = "closlab, their file", "containerlab, their file"
 NORNIR, BY_HAND = "closlab, by Nornir", "FRR's programs, node by node"
+ZTP, VTYSH, RELOAD = "closlab, --ztp", "plain start, then vtysh -b", "plain start, then frr-reload"
 
 
 class Peer(Protocol):
@@ -35,6 +37,9 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     OWN_CONTAINERLAB: lambda: ThirdParty(native=False),
     NORNIR: lambda: Orchestrated(own=True),
     BY_HAND: lambda: Orchestrated(own=False),
+    ZTP: Provisioned,
+    VTYSH: lambda: ByHand("vtysh -b"),
+    RELOAD: lambda: ByHand("frr-reload"),
 }
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "python -c pass": (CLOSLAB[0], "-c", "pass"),
@@ -43,6 +48,14 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "closlab ls": (*CLOSLAB, "ls"),
 }
 COMPARED = (NETNS, CONTAINERLAB, MUNET)
+
+
+FIXED: Mapping[str, tuple[tuple[tuple[str, str], ...], Sequence[str]]] = {
+    "third-party": (((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4")), SIZES[1:2]),
+    "automation": (tuple((peer, work) for work in WORKS for peer in (NORNIR, BY_HAND)), SIZES[2:]),
+    "ztp": (tuple((peer, PLAIN) for peer in (ZTP, VTYSH, RELOAD, NETNS)), SIZES[2:]),
+}
+"""Suites whose peers are their own: (peer, variant) of each, and the sizes of fabrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +76,9 @@ def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:
         return [Job(suite, case(name), turns) for name in cases or SIZES[:2]]
     if suite == "start":
         return [Job(suite, NO_FABRIC, tuple((name, "") for name in COMMANDS))]
-    if suite == "third-party":
-        turns = ((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4"))
-        return [Job(suite, case(name), turns) for name in cases or SIZES[1:2]]
-    if suite == "automation":
-        turns = tuple((peer, work) for work in WORKS for peer in (NORNIR, BY_HAND))
-        return [Job(suite, case(name), turns) for name in cases or SIZES[2:]]
+    if suite in FIXED:
+        turns, sizes = FIXED[suite]
+        return [Job(suite, case(name), turns) for name in cases or sizes]
     return [Job(suite, case(name), ((NETNS, PLAIN),)) for name in cases or GROWTH]
 
 

@@ -6,6 +6,7 @@ from tests.bench.cases import PLAIN, VARIANTS
 from tests.bench.measure import Machine, Results, Series, ratio
 
 OURS, CONTAINERLAB = "closlab", "containerlab"
+MEDIAN, WORST = "median", "worst"  # of the switches of one run: what follows a state in the names of phases
 # What each part costs on the machine that the figures are from, measured apart: CPU or wall seconds.
 NODE, LINK, DAEMONS, START_TIMER = 0.00175, 0.00045, 0.075, 1.0
 
@@ -92,6 +93,31 @@ def automation(found: Sequence[Results]) -> str:
     return table(("fabric", "work", "", "s", "times ours", "CPU s"), rows)
 
 
+def ztp(found: Sequence[Results]) -> str:
+    """Switches that provision themselves, beside those that somebody configures."""
+    rows = []
+    for result in found:
+        good = [each for each in result.series if each.good]
+        for each in good:
+            times = f"{ratio(good[0], each):.1f}" if each is not good[0] else ""
+            least = f"{each.cpu / result.machine.cores:.1f}"
+            rows.append((result.case, each.peer, spread(each), times, f"{each.cpu:.1f}", least))
+    return table(("fabric", "", "s", "times ours", "CPU s", "CPU s / cores"), rows)
+
+
+def ztp_states(found: Sequence[Results]) -> str:
+    """How long switches are in each state: the median of the runs' medians, and of their worst."""
+    rows = []
+    for result in found:
+        for each in result.series:
+            names = [name.removesuffix(f" {MEDIAN}") for name in each.phases if name.endswith(f" {MEDIAN}")]
+            rows += [
+                (result.case, name, *(f"{each.phases[f'{name} {which}']:.2f}" for which in (MEDIAN, WORST)))
+                for name in names
+            ]
+    return table(("fabric", "state", "median, s", "worst, s"), rows)
+
+
 def growth(found: Sequence[Results]) -> str:
     """How time and memory grow with the fabric."""
     every = [each for result in found if (each := result.of(OURS, PLAIN))]
@@ -157,6 +183,8 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "variants": ("variants", variants),
     "growth": ("growth", growth),
     "automation": ("automation", automation),
+    "ztp": ("ztp", ztp),
+    "ztp-states": ("ztp", ztp_states),
     "machine": ("*", machine),
 }
 """The tables by name, each with the suite that it is about."""

@@ -106,3 +106,17 @@ def test_commits_are_kept_taken_back_and_survive_whoever_made_them(lab: tuple[Cl
 
     assert killed.code == 128 + signal.SIGKILL, killed.stderr
     assert done.stdout == "killed: False\nconfirmed: True True\nnot confirmed: True True\n", done.stderr
+
+
+@pytest.mark.stranger
+@pytest.mark.root_only("can become somebody else")
+def test_a_spine_is_replaced_by_another_machine(lab: tuple[Closlab, str]) -> None:
+    """Drained, off, and back with nothing on its disk but what its file says; the fabric is as planned."""
+    closlab, name = lab
+    closlab("exec", "spine1", "--lab", name, "--", "touch", "/etc/mark")
+
+    done = closlab("replace", "spine1", "--lab", name)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "spine1 is another machine now" in done.stdout
+    assert closlab("exec", "spine1", "--lab", name, "--", "test", "-e", "/etc/mark").returncode == 1
