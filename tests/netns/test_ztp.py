@@ -312,7 +312,7 @@ def test_what_cannot_be_replaced_is_said_before_anything_is_done(live: Live, wor
 def test_a_new_version_of_the_file_is_applied_and_handed_out(live: Live) -> None:
     """The server's node is no router, and in nobody's way; a switch that asks again gets the new version."""
     file = live.closlab.folder / "ztp.yml"
-    file.write_text(f"{FABRIC}underlay: {{ecmp: 32}}\n")
+    file.write_text(f"{FABRIC.format(name=NAME)}underlay: {{ecmp: 32}}\n")
 
     done = live.closlab("apply", "ztp.yml")
 
@@ -333,7 +333,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Li
     """A fabric of its own, one of whose cables takes smaller packets than planned, and what `up` says of it."""
     at, name = Store(tmp_path / "state"), f"{NAME}n"
     monkeypatch.setenv("CLOSLAB_STATE", str(at.root))
-    (tmp_path / "n.yml").write_text(FABRIC.replace(NAME, name))
+    (tmp_path / "n.yml").write_text(FABRIC.format(name=name))
     source = deploy.load(tmp_path / "n.yml")
     monkeypatch.setattr(provision, "factory", lambda lab, made: with_mtu(factory(lab, made), "leaf1", "spine1", 1500))
     live = Live(Closlab(tmp_path), at, name)
