@@ -71,7 +71,8 @@ def test_a_fabric_comes_up_from_nothing(live: Live) -> None:
     told = live.closlab.answer("ztp", "status")
     switches = {each["node"]: each for each in told["switches"]}
 
-    assert "ztp: leaf1 cabling: leaf1, version 1" in said
+    # States that last shorter than two looks apart need not be among the lines; where a switch ends always is.
+    assert {each for each in SWITCHES if f"ztp: {each} ready" in said} == set(SWITCHES)
     assert "converged and checked" in said
     assert set(switches) == set(SWITCHES)
     assert {each["state"] for each in switches.values()} == {"ready"}
