@@ -258,12 +258,12 @@ def test_a_living_switch_is_replaced_by_one_command(live: Live) -> None:
     live.reaches("leaf1", State.READY)
     assert {each["serial"] for each in cables(live, "leaf1")} >= {done["serial"]}
 
-    as_new(live, "spine1", old)
+    live.as_new("spine1", old)
     live.act("spine1", Action.START)
     assert f"spine1 is serial {done['serial']}, which somebody approved in place of {old}" in live.reaches(
         "spine1", State.QUARANTINED
     )
-    as_new(live, "spine1", done["serial"])
+    live.as_new("spine1", done["serial"])
     live.act("spine1", Action.START)
 
 
@@ -312,7 +312,7 @@ def test_what_cannot_be_replaced_is_said_before_anything_is_done(live: Live, wor
 def test_a_new_version_of_the_file_is_applied_and_handed_out(live: Live) -> None:
     """The server's node is no router, and in nobody's way; a switch that asks again gets the new version."""
     file = live.closlab.folder / "ztp.yml"
-    file.write_text(f"{FABRIC}underlay: {{ecmp: 32}}\n")
+    file.write_text(f"{FABRIC.format(name=NAME)}underlay: {{ecmp: 32}}\n")
 
     done = live.closlab("apply", "ztp.yml")
 
@@ -333,7 +333,7 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Li
     """A fabric of its own, one of whose cables takes smaller packets than planned, and what `up` says of it."""
     at, name = Store(tmp_path / "state"), f"{NAME}n"
     monkeypatch.setenv("CLOSLAB_STATE", str(at.root))
-    (tmp_path / "n.yml").write_text(FABRIC.replace(NAME, name))
+    (tmp_path / "n.yml").write_text(FABRIC.format(name=name))
     source = deploy.load(tmp_path / "n.yml")
     monkeypatch.setattr(provision, "factory", lambda lab, made: with_mtu(factory(lab, made), "leaf1", "spine1", 1500))
     live = Live(Closlab(tmp_path), at, name)
@@ -413,13 +413,3 @@ def cables(live: Live, node: str) -> list[dict[str, str]]:
 def runs(live: Live, node: str) -> bool:
     """Whether a node is on."""
     return deploy.standing(live.record, busy=False)[1][node] is Life.RUNNING
-
-
-def as_new(live: Live, node: str, serial: str) -> None:
-    """Have another switch stand in a node's place, off: one with another serial number."""
-    door = live.door(node)
-    made = json.loads(door.read(IDENTITY))
-    door.write(IDENTITY, json.dumps({**made, "serial": serial}).encode())
-    settings = door.read("/etc/lldpd.conf").decode().replace(made["serial"], serial)
-    door.write("/etc/lldpd.conf", settings.encode())
-    live.reset(node)
