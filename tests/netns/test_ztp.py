@@ -259,12 +259,12 @@ def test_a_living_switch_is_replaced_by_one_command(live: Live) -> None:
     live.reaches("leaf1", State.READY)
     assert {each["serial"] for each in cables(live, "leaf1")} >= {done["serial"]}
 
-    as_new(live, "spine1", old)
+    live.as_new("spine1", old)
     live.act("spine1", Action.START)
     assert f"spine1 is serial {done['serial']}, which somebody approved in place of {old}" in live.reaches(
         "spine1", State.QUARANTINED
     )
-    as_new(live, "spine1", done["serial"])
+    live.as_new("spine1", done["serial"])
     live.act("spine1", Action.START)
 
 
@@ -414,13 +414,3 @@ def cables(live: Live, node: str) -> list[dict[str, str]]:
 def runs(live: Live, node: str) -> bool:
     """Whether a node is on."""
     return deploy.standing(live.record, busy=False)[1][node] is Life.RUNNING
-
-
-def as_new(live: Live, node: str, serial: str) -> None:
-    """Have another switch stand in a node's place, off: one with another serial number."""
-    door = live.door(node)
-    made = json.loads(door.read(IDENTITY))
-    door.write(IDENTITY, json.dumps({**made, "serial": serial}).encode())
-    settings = door.read("/etc/lldpd.conf").decode().replace(made["serial"], serial)
-    door.write("/etc/lldpd.conf", settings.encode())
-    live.reset(node)

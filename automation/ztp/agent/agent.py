@@ -19,6 +19,7 @@ from automation.ztp.states import FIRST, LAST, Event, State, move
 from automation.ztp.trouble import Refusal, Trouble
 
 HEARD_WITHIN = 60  # seconds that all neighbours may take until they are heard
+GATHERED_WITHIN = 6  # seconds until wrong cables are named, so that all are: every switch tells within 5 who it is
 EVERY, LONGEST = 0.2, 1.0  # seconds between two looks, growing
 TOLD_EVERY = 2.0  # seconds between two questions whom not to wait for
 MOST_UNSENT = 40  # moves kept for a server that does not answer
@@ -99,10 +100,12 @@ class Agent:
         wanted = cabling.read(memory.files[CABLING])
         begun, every = self.world.passed(), EVERY
         while True:
-            heard, late = self.switch.neighbours(), self.world.passed() - begun > HEARD_WITHIN
-            if wrong := cabling.wrong(wanted, heard, surely=late):
+            heard, passed = self.switch.neighbours(), self.world.passed() - begun
+            late, unclear = passed > HEARD_WITHIN, cabling.unclear(wanted, heard)
+            wrong = cabling.wrong(wanted, heard, surely=late)
+            if wrong and (not unclear or passed > GATHERED_WITHIN):
                 raise Refusal(listed(wrong))
-            if not (unclear := cabling.unclear(wanted, heard)):
+            if not wrong and not unclear:
                 return Event.DONE, "", memory
             if late:
                 raise Trouble(f"after {HEARD_WITHIN} s, {listed(unclear)}")
