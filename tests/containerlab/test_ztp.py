@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import Closlab
+from program import ROOT, Closlab
 from switches import FABRIC, SWITCHES, WITHIN, Live, across
 
 from automation.ztp.factory import IDENTITY, SERVER, factory
 from automation.ztp.states import State
 from labs import provision
-from topologies import deploy
+from topologies import deploy, process
 from topologies.errors import Fault
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import Action
@@ -190,6 +190,21 @@ def test_two_leaves_cabled_crosswise_are_named_and_not_configured(crossed: tuple
     live.swap("spine1")
     for node in SWITCHES:
         live.reaches(node, State.READY)
+
+
+@pytest.mark.programs("mmdebstrap")  # which makes the image that has them
+def test_the_programs_of_debian_13_do_it_as_well(tmp_path: Path) -> None:
+    """FRR 10.3, Kea 2.6, which is strict about its folders, and Python 3.13, which is strict about certificates."""
+    closlab = Closlab(tmp_path)
+    process.run([str(ROOT / ".ci" / "image"), "trixie"], timeout=280)
+    file = closlab.file("newer.yml", FABRIC.format(name=f"{NAME}n"))
+    try:
+        done = closlab("up", "--ztp", file, "--runtime", "containerlab", CLOSLAB_FRR_IMAGE="closlab/frr:trixie")
+    finally:
+        closlab("down", "--all")
+
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "converged and checked" in done.stdout
 
 
 @pytest.fixture
