@@ -183,21 +183,27 @@ def test_what_planning_finds_wrong_has_its_place_in_the_file(tmp_path: Path) -> 
         deploy.load(file)
 
 
-def test_a_node_that_is_renewed_boots_with_some_files_and_is_on_record_with_others(at: Store, fake: Fake) -> None:
-    """What a machine ships with is not what it is meant to run. One that runs is left alone."""
-    deploy.up(SOURCE, "fake", say=silent, at=at)
-    fresh, kept = LabNode(name="a", hostname="new"), LabNode(name="a", hostname="new", files=(File("/x", "kept"),))
+def test_a_node_that_is_renewed_boots_with_some_files_and_is_on_record_with_others(
+    at: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a machine ships with is not what it is meant to run; every record written says the latter."""
     booted: list[LabRecord] = []
 
-    def act(record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
-        booted.append(record)
-        note(record)
-        return record
+    class Watched(Fake):
+        """Remembers what it was asked to act on."""
 
+        def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
+            booted.append(record)
+            return super().act(record, node, action, note=note)
+
+    runtime = Watched()
+    monkeypatch.setitem(deploy.RUNTIMES, "fake", lambda: runtime)
+    deploy.up(SOURCE, "fake", say=silent, at=at)
+    fresh, kept = LabNode(name="a", hostname="new"), LabNode(name="a", hostname="new", files=(File("/x", "kept"),))
     deploy.act("small", "a", Action.KILL, at=at)
-    fake.act = act  # type: ignore[method-assign]
+
     after = deploy.renew("small", fresh, kept=kept, at=at)
 
-    assert booted[0].lab.nodes[0] == fresh
+    assert booted[-1].lab.nodes[0] == fresh
     assert after.lab.nodes == (kept, LabNode(name="b"))
     assert at.read("small") == after
