@@ -3,11 +3,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from automation.intended import intended
+from automation.ztp.factory import EMPTY
 from tests.bench import results
 from tests.bench.automating import BY_HAND, WORKS, on_all
 from tests.bench.cases import PLAIN, VARIANTS, case, fabric
 from tests.bench.measure import Machine, Results, Run, Series, available, ratio, worked
 from tests.bench.munet_files import config
+from tests.bench.provisioning import emptied, states
 from tests.bench.report import filled, plot
 from tests.bench.suites import COMPARED, GROWTH, jobs
 from tests.bench.tables import TABLES, spread
@@ -180,3 +183,24 @@ def test_figures_of_the_machine_are_read_off_proc() -> None:
     """Memory in MiB; the share of work is all that is neither idle nor waiting for disks."""
     assert available("MemTotal: 10 kB\nMemAvailable:   2048 kB\n") == 2
     assert worked("cpu  10 1 5 80 4 1 2 0 0 0\n") == (19, 103)
+
+
+def test_states_of_switches_are_told_by_their_median_and_their_worst() -> None:
+    """A state that only some were in is theirs alone."""
+    told = [{"seconds": {"checking": 1.0, "waiting": 7.0}}, {"seconds": {"checking": 3.0}}]
+
+    assert states(told) == {
+        "checking median": 2.0,
+        "checking worst": 3.0,
+        "waiting median": 7.0,
+        "waiting worst": 7.0,
+    }
+
+
+def test_a_plain_start_has_daemons_with_nothing_to_do(tmp_path: Path) -> None:
+    """Nothing of what they are to run is there before somebody configures it."""
+    lab = emptied(source(tmp_path, "2x4").lab)
+
+    configured = {line for text in intended(lab).values() for line in text.splitlines()}
+
+    assert configured == {EMPTY.strip()}

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from topologies import deploy
 from topologies.errors import Fault, Mistake
-from topologies.lab import Lab, LabNode
+from topologies.lab import File, Lab, LabNode
 from topologies.runtime.fake import PHASES, Fake
-from topologies.runtime.model import Life, Process, Status
+from topologies.runtime.model import Action, LabRecord, Life, Note, Process, Status
 from topologies.runtime.store import Store
 
 SOURCE = deploy.Source("x.yml", Lab("small", (LabNode(name="a"), LabNode(name="b")), ()))
@@ -181,3 +181,29 @@ def test_what_planning_finds_wrong_has_its_place_in_the_file(tmp_path: Path) -> 
 
     with pytest.raises(Mistake, match=r"x\.yml:6:9: \$\.underlay\.ecmp: 1 is less than the 2 equal paths"):
         deploy.load(file)
+
+
+def test_a_node_that_is_renewed_boots_with_some_files_and_is_on_record_with_others(
+    at: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a machine ships with is not what it is meant to run; every record written says the latter."""
+    booted: list[LabRecord] = []
+
+    class Watched(Fake):
+        """Remembers what it was asked to act on."""
+
+        def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
+            booted.append(record)
+            return super().act(record, node, action, note=note)
+
+    runtime = Watched()
+    monkeypatch.setitem(deploy.RUNTIMES, "fake", lambda: runtime)
+    deploy.up(SOURCE, "fake", say=silent, at=at)
+    fresh, kept = LabNode(name="a", hostname="new"), LabNode(name="a", hostname="new", files=(File("/x", "kept"),))
+    deploy.act("small", "a", Action.KILL, at=at)
+
+    after = deploy.renew("small", fresh, kept=kept, at=at)
+
+    assert booted[-1].lab.nodes[0] == fresh
+    assert after.lab.nodes == (kept, LabNode(name="b"))
+    assert at.read("small") == after
