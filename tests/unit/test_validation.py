@@ -119,6 +119,20 @@ def test_the_management_network_is_let_be_where_there_is_one(plan: Plan) -> None
     assert [each.where for each in reported(router, rules(plan, {"leaf1": ""})["leaf1"])] == ["eth0"]
 
 
+def test_a_session_to_an_absent_node_is_not_asked_after_and_nor_is_any_route(plan: Plan) -> None:
+    """The peer itself is still planned, so that it is none too many; all else is compared as ever."""
+    router = Router(plan, "leaf1")
+    gone = router.bgp["global"]["peers"][first(router)]
+    peer = gone["description"]
+    gone.update(is_up=False, address_family={}, remote_id="0.0.0.0")
+    router.routes.clear()
+
+    assert reported(router, rules(plan, {})["leaf1"])
+    assert reported(router, rules(plan, {}, {peer})["leaf1"]) == ()
+    router.interfaces["eth1"].update(mtu=1)
+    assert [each.rule for each in reported(router, rules(plan, {}, {peer})["leaf1"])] == ["get_interfaces"]
+
+
 Change = Callable[[Router], None]
 
 
