@@ -8,6 +8,7 @@ CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from topologies.runtime import probe
+from topologies import deploy
+from topologies.runtime import identity, probe
+from topologies.runtime.model import LabRecord, Life
+from topologies.runtime.store import Store
 
 TESTS = Path(__file__).parent
 LACKS: dict[str, Callable[[], str]] = {"netns": probe.lack_of_netns, "containerlab": probe.lack_of_containerlab}
@@ -28,6 +32,39 @@ NEEDS = {
 }
 STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what programs in a node have
+
+
+def pytest_configure() -> None:
+    """Be ended by a signal as by Ctrl-C: labs are taken down, where the signal's own way would leave them running."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_lab_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever became of its tests, a session leaves no lab; one that it would have left is named, and taken down."""
+    yield
+    left = list(running_labs(tmp_path_factory.getbasetemp()))
+    for at, record in left:
+        deploy.down(record.name, at=at)
+    assert not left, f"left running: {', '.join(record.name for _, record in left)}"
+
+
+def running_labs(folder: Path) -> Iterator[tuple[Store, LabRecord]]:
+    """The labs of the state folders below a session's folder that still have a process, or a container."""
+    records = [path for depth in ("*/*", "*/*/*", "*/*/*/*") for path in folder.glob(f"{depth}/record.json")]
+    for root in {path.parent.parent for path in records}:
+        at = Store(root)
+        yield from ((at, found) for found in at.every() if isinstance(found, LabRecord) and runs(found))
+
+
+def runs(record: LabRecord) -> bool:
+    """Whether anything of a lab is there; one that was only played never was."""
+    if record.init is not None:
+        return identity.state(record.init, record.boot_id) != ""
+    if record.runtime != "containerlab" or LACKS["containerlab"]():
+        return False
+    return any(life is not Life.DEAD for life in deploy.runtime_named(record.runtime).look(record).values())
 
 
 def promised() -> set[str]:
