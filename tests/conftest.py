@@ -53,7 +53,7 @@ def _no_lab_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def running_labs(folder: Path) -> Iterator[tuple[Store, LabRecord]]:
     """The labs of the state folders below a session's folder that still have a process, or a container."""
     records = [path for depth in ("*/*", "*/*/*", "*/*/*/*") for path in folder.glob(f"{depth}/record.json")]
-    for root in {path.parent.parent for path in records}:
+    for root in {path.resolve().parent.parent for path in records}:
         at = Store(root)
         yield from ((at, found) for found in at.every() if isinstance(found, LabRecord) and runs(found))
 
