@@ -9,7 +9,9 @@ host       host
 
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from msgspec.structs import replace
 from program import Closlab
@@ -27,6 +29,7 @@ from topologies.waiting import until
 FABRIC = "name: {name}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
 SWITCHES = ("spine1", "spine2", "leaf1", "leaf2")
 MEMORY = "/var/lib/ztp/memory.json"
+Altered: TypeAlias = Callable[[Lab], Lab]
 WITHIN = 120  # seconds until a switch is where it should be, backoff included
 
 
@@ -102,6 +105,12 @@ class Live:
         for process in self.door(node).processes():
             if program in process.argv:
                 identity.stop(process.pid, number, within=5)
+
+    def is_whole(self) -> None:
+        """Wait until all switches are ready, and see that everything is as planned."""
+        for node in SWITCHES:
+            self.reaches(node, State.READY)
+        self.is_as_planned()
 
     def is_as_planned(self) -> None:
         done = self.closlab("check", "--within", "30")

@@ -13,16 +13,13 @@ from pathlib import Path
 
 import pytest
 from program import ROOT, Closlab
+from provisioned import Failed, Provisioned, brought_up, not_as_planned
 from switches import FABRIC, SWITCHES, WITHIN, Live, across
 
-from automation.ztp.factory import IDENTITY, SERVER, factory
-from automation.ztp.states import State
-from labs import provision
-from topologies import deploy, process
-from topologies.errors import Fault
+from automation.ztp.factory import SERVER
+from topologies import process
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.model import Action
-from topologies.runtime.store import Store
 from topologies.waiting import until
 
 NAME = f"clabztp{os.getpid()}"
@@ -32,40 +29,27 @@ OWN_ADDRESS = "172.20.20."  # what addresses that come from Kea begin with, in a
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The fabric, brought up from nothing."""
-    program = Closlab(tmp_path_factory.mktemp("ztp"))
-    file = program.file("ztp.yml", FABRIC.format(name=NAME))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLOSLAB_STATE", str(program.state))
-        try:
-            done = program("up", "--ztp", file, "--runtime", "containerlab")
-            assert done.returncode == 0, done.stderr + done.stdout
-            assert "converged and checked" in done.stdout
-            yield Live(program, Store(program.state), NAME)
-        finally:
-            program("down", "--all")
+    with brought_up(tmp_path_factory.mktemp("ztp"), NAME, "containerlab") as fabric:
+        yield fabric
+
+
+@pytest.fixture
+def crossed(tmp_path: Path) -> Iterator[Failed]:
+    """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
+    with not_as_planned(tmp_path, f"{NAME}x", "containerlab", across) as fabric:
+        yield fabric
 
 
 @pytest.fixture(autouse=True)
 def whole(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test leaves the fabric as it found it: all switches ready, everything as planned."""
+    """Each test leaves the fabric as it found it."""
     yield
-    if "live" not in request.fixturenames:
-        return
-    live = request.getfixturevalue("live")
-    for node in SWITCHES:
-        live.reaches(node, State.READY)
-    live.is_as_planned()
+    if "live" in request.fixturenames:
+        request.getfixturevalue("live").is_whole()
 
 
-def test_a_fabric_comes_up_from_nothing_in_containers(live: Live) -> None:
-    """Every switch went through its states and runs what it is meant to run, by the driver's own comparison."""
-    switches = {each["node"]: each for each in live.closlab.answer("ztp", "status")["switches"]}
-    differs = live.closlab("diff")
-
-    assert set(switches) == set(SWITCHES)
-    assert {each["state"] for each in switches.values()} == {"ready"}
-    assert switches["leaf1"]["seconds"].keys() >= {"discovering", "bootstrapping", "verifying", "cabling", "checking"}
-    assert differs.returncode == 0, differs.stdout + differs.stderr
+class TestProvisioned(Provisioned):
+    """What is the same on either runtime."""
 
 
 def test_the_only_address_in_the_management_network_is_what_kea_gave(live: Live) -> None:
@@ -115,81 +99,6 @@ def test_a_restart_of_its_programs_is_a_boot_as_well(live: Live) -> None:
 
     live.is_as_planned()
     until("spine1 has its lease again", lambda: "" if leased(live, "spine1") else "no address", within=WITHIN)
-
-
-def test_a_switch_that_boots_anew_waits_for_a_server_without_power(live: Live) -> None:
-    """The server's container was killed: when it starts, Kea finds nothing in its way, and both know what they knew."""
-    live.act(SERVER, Action.KILL)
-    live.reset("leaf1")
-    live.act("leaf1", Action.START)
-    why = live.reaches("leaf1", State.WAITING)
-
-    assert "no DHCP server answers closlab-leaf##" in why
-    assert not live.configured("leaf1")
-
-    live.act(SERVER, Action.START)
-    live.reaches("leaf1", State.READY)
-
-
-def test_a_replaced_switch_is_quarantined_until_it_is_approved(live: Live) -> None:
-    """A serial number that nobody ordered, in the place of leaf2: one command makes it leaf2."""
-    made = json.loads(live.door("leaf2").read(IDENTITY))
-    live.as_new("leaf2", "NEW00001")
-    live.act("leaf2", Action.START)
-    why = live.reaches("leaf2", State.QUARANTINED)
-
-    assert why == "serial NEW00001 is in no inventory: `closlab ztp approve NEW00001 NODE`"
-    assert not live.configured("leaf2")
-
-    assert live.closlab("ztp", "approve", "NEW00001", "leaf2").returncode == 0
-    live.reaches("leaf2", State.READY)
-    live.is_as_planned()
-
-    assert live.closlab("ztp", "approve", made["serial"], "leaf2").returncode == 0
-    live.as_new("leaf2", made["serial"])
-    live.act("leaf2", Action.START)
-
-
-def test_a_ready_switch_is_provisioned_anew_when_asked(live: Live) -> None:
-    """It asks for its bundle, finds that it runs it, and is ready."""
-    before = live.memory("spine2")["moves"]
-
-    assert live.closlab("ztp", "reprovision", "spine2").returncode == 0
-    live.reaches("spine2", State.READY)
-
-    assert int(live.memory("spine2")["moves"]) > int(before)
-
-
-@pytest.fixture
-def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
-    """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
-    closlab, name = Closlab(tmp_path), f"{NAME}x"
-    monkeypatch.setenv("CLOSLAB_STATE", str(closlab.state))
-    source = deploy.load(tmp_path / closlab.file("x.yml", FABRIC.format(name=name)))
-    monkeypatch.setattr(provision, "factory", lambda lab, made: across(factory(lab, made)))
-    live = Live(closlab, Store(closlab.state), name)
-    try:
-        with pytest.raises(Fault) as said:
-            provision.bring_up_from_nothing(
-                source, "containerlab", say=lambda *_: None, show=lambda _: None, within=WITHIN
-            )
-        yield live, str(said.value)
-    finally:
-        deploy.down(name)
-
-
-def test_two_leaves_cabled_crosswise_are_named_and_not_configured(crossed: tuple[Live, str]) -> None:
-    """Who touches the cables is quarantined, spine2 is ready without them; put right, all go on by themselves."""
-    live, said = crossed
-
-    assert "leaf1:eth1 should lead to spine1:eth1, and leads to spine1:eth2" in said
-    assert "spine1:eth1 should lead to leaf1:eth1, and leads to leaf2:eth1" in said
-    live.reaches("spine2", State.READY)
-    assert not any(live.configured(node) for node in ("spine1", "leaf1", "leaf2"))
-
-    live.swap("spine1")
-    for node in SWITCHES:
-        live.reaches(node, State.READY)
 
 
 @pytest.mark.programs("mmdebstrap")  # which makes the image that has them

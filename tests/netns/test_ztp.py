@@ -13,25 +13,23 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from napalm_frr import FRRDriver
-from program import Closlab
-from switches import FABRIC, MEMORY, SWITCHES, WITHIN, Live, across
+from provisioned import Failed, Provisioned, brought_up, not_as_planned
+from switches import FABRIC, MEMORY, WITHIN, Live, across
 
 from automation.intended import intended
-from automation.ztp.factory import AGENT, IDENTITY, KEA_START, SERVER, factory
+from automation.ztp.factory import AGENT, IDENTITY, KEA_START, SERVER
 from automation.ztp.states import State
 from automation.ztp.watching import Desk
-from labs import provision
 from topologies import deploy
-from topologies.errors import Fault
 from topologies.lab import Lab, Veth
 from topologies.runtime import identity
 from topologies.runtime.model import Action, Life
-from topologies.runtime.store import Store
 from topologies.waiting import until
 
 pytestmark = pytest.mark.programs("kea-dhcp4", "busybox", "lldpd", "openssl")
@@ -42,41 +40,27 @@ NAME = f"tztp{os.getpid()}"
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The fabric, brought up from nothing."""
-    program = Closlab(tmp_path_factory.mktemp("ztp"))
-    (program.folder / "ztp.yml").write_text(FABRIC.format(name=NAME))
-    try:
-        done = program("up", "--ztp", "ztp.yml")
-        assert done.returncode == 0, done.stderr + done.stdout
-        (program.folder / "said.txt").write_text(done.stderr + done.stdout)
-        yield Live(program, Store(program.state), NAME)
-    finally:
-        program("down", "--all")
+    with brought_up(tmp_path_factory.mktemp("ztp"), NAME, "netns") as fabric:
+        yield fabric
+
+
+@pytest.fixture
+def crossed(tmp_path: Path) -> Iterator[Failed]:
+    """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
+    with not_as_planned(tmp_path, f"{NAME}x", "netns", across) as fabric:
+        yield fabric
 
 
 @pytest.fixture(autouse=True)
 def whole(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test leaves the fabric as it found it: all switches ready, everything as planned."""
+    """Each test leaves the fabric as it found it."""
     yield
-    if "live" not in request.fixturenames:
-        return
-    live = request.getfixturevalue("live")
-    for node in SWITCHES:
-        live.reaches(node, State.READY)
-    live.is_as_planned()
+    if "live" in request.fixturenames:
+        request.getfixturevalue("live").is_whole()
 
 
-def test_a_fabric_comes_up_from_nothing(live: Live) -> None:
-    """Every switch went through its states, was told, and is a member; the fabric was checked against its plan."""
-    said = (live.closlab.folder / "said.txt").read_text()
-    told = live.closlab.answer("ztp", "status")
-    switches = {each["node"]: each for each in told["switches"]}
-
-    # States that last shorter than two looks apart need not be among the lines; where a switch ends always is.
-    assert {each for each in SWITCHES if f"ztp: {each} ready" in said} == set(SWITCHES)
-    assert "converged and checked" in said
-    assert set(switches) == set(SWITCHES)
-    assert {each["state"] for each in switches.values()} == {"ready"}
-    assert switches["leaf1"]["seconds"].keys() >= {"discovering", "bootstrapping", "verifying", "cabling", "checking"}
+class TestProvisioned(Provisioned):
+    """What is the same on either runtime."""
 
 
 def test_what_runs_is_what_is_intended_and_is_kept(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,39 +159,6 @@ def test_a_dhcp_server_that_is_down_for_a_while_is_waited_for(live: Live) -> Non
     live.reaches("leaf1", State.READY)
 
 
-def test_a_server_that_loses_power_remembers_and_goes_on(live: Live) -> None:
-    """DHCP and HTTPS are gone for a while; leases, switches and approvals are there again."""
-    live.act(SERVER, Action.KILL)
-    live.reset("leaf1")
-    live.act("leaf1", Action.START)
-    live.reaches("leaf1", State.WAITING)
-
-    live.act(SERVER, Action.START)
-    live.reaches("leaf1", State.READY)
-
-    assert {each["node"] for each in live.closlab.answer("ztp", "status")["switches"]} == set(SWITCHES)
-
-
-def test_a_new_switch_in_an_old_place_is_quarantined_until_it_is_approved(live: Live) -> None:
-    """leaf2 is replaced by another with a serial number that nobody ordered: one command makes it leaf2."""
-    made = json.loads(live.door("leaf2").read(IDENTITY))
-    live.as_new("leaf2", "NEW00001")
-    live.act("leaf2", Action.START)
-    why = live.reaches("leaf2", State.QUARANTINED)
-
-    assert why == "serial NEW00001 is in no inventory: `closlab ztp approve NEW00001 NODE`"
-    assert not live.configured("leaf2")
-
-    assert live.closlab("ztp", "approve", "NEW00001", "leaf9").returncode == 2
-    assert live.closlab("ztp", "approve", "NEW00001", "leaf2").returncode == 0
-    live.reaches("leaf2", State.READY)
-    live.is_as_planned()
-
-    assert live.closlab("ztp", "approve", made["serial"], "leaf2").returncode == 0
-    live.as_new("leaf2", made["serial"])
-    live.act("leaf2", Action.START)
-
-
 def test_a_serial_that_two_switches_have_is_quarantined_with_both_named(live: Live) -> None:
     """leaf2 says that it is leaf1's; leaf1 runs on."""
     own, twin = (json.loads(live.door(node).read(IDENTITY))["serial"] for node in ("leaf2", "leaf1"))
@@ -224,17 +175,6 @@ def test_a_serial_that_two_switches_have_is_quarantined_with_both_named(live: Li
     live.closlab("ztp", "approve", twin, "leaf1", "--mac", macs[0])
     live.as_new("leaf2", own)
     live.act("leaf2", Action.START)
-
-
-def test_a_ready_switch_is_provisioned_anew_when_asked(live: Live) -> None:
-    """It asks for its bundle, finds that it runs it, and is ready; asked twice at once, it says that it is at it."""
-    before = live.memory("spine2")["moves"]
-
-    assert live.closlab("ztp", "reprovision", "spine2").returncode == 0
-    live.reaches("spine2", State.READY)
-
-    assert int(live.memory("spine2")["moves"]) > int(before)
-    assert live.closlab("ztp", "reprovision", "leaf1-host1").returncode == 2
 
 
 def test_a_living_switch_is_replaced_by_one_command(live: Live) -> None:
@@ -330,22 +270,11 @@ def test_a_new_version_of_the_file_is_applied_and_handed_out(live: Live) -> None
 
 
 @pytest.fixture
-def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
+def narrow(tmp_path: Path) -> Iterator[Failed]:
     """A fabric of its own, one of whose cables takes smaller packets than planned, and what `up` says of it."""
-    at, name = Store(tmp_path / "state"), f"{NAME}n"
-    monkeypatch.setenv("CLOSLAB_STATE", str(at.root))
-    (tmp_path / "n.yml").write_text(FABRIC.format(name=name))
-    source = deploy.load(tmp_path / "n.yml")
-    monkeypatch.setattr(provision, "factory", lambda lab, made: with_mtu(factory(lab, made), "leaf1", "spine1", 1500))
-    live = Live(Closlab(tmp_path), at, name)
-    try:
-        with pytest.raises(Fault) as said:
-            provision.bring_up_from_nothing(
-                source, "netns", say=lambda *_: None, show=lambda _: None, within=WITHIN, at=at
-            )
-        yield live, str(said.value)
-    finally:
-        deploy.down(name, at=at)
+    altered = partial(with_mtu, a="leaf1", b="spine1", mtu=1500)
+    with not_as_planned(tmp_path, f"{NAME}n", "netns", altered) as fabric:
+        yield fabric
 
 
 def with_mtu(lab: Lab, a: str, b: str, mtu: int) -> Lab:
@@ -365,43 +294,6 @@ def test_what_only_napalm_sees_is_not_kept(narrow: tuple[Live, str]) -> None:
     assert "spine1 is quarantined: taken back, for it does not comply: get_interfaces eth1 mtu should be" in said
     assert not any(live.configured(node) for node in ("spine1", "leaf1"))
     assert all(live.configured(node) for node in ("spine2", "leaf2"))
-
-
-@pytest.fixture
-def crossed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, str]]:
-    """A fabric of its own whose leaves have changed places at spine1, and what `up` says of it."""
-    at, name = Store(tmp_path / "state"), f"{NAME}x"
-    (tmp_path / "x.yml").write_text(FABRIC.format(name=name))
-    source = deploy.load(tmp_path / "x.yml")
-    monkeypatch.setattr(provision, "factory", lambda lab, made: across(factory(lab, made)))
-    live = Live(Closlab(tmp_path), at, name)
-    try:
-        with pytest.raises(Fault) as said:
-            provision.bring_up_from_nothing(
-                source, "netns", say=lambda *_: None, show=lambda _: None, within=WITHIN, at=at
-            )
-        yield live, str(said.value)
-    finally:
-        deploy.down(name, at=at)
-
-
-def test_two_leaves_cabled_crosswise_are_named_and_the_rest_comes_up(crossed: tuple[Live, str]) -> None:
-    """`up` ends with who has to do what; whoever touches the cables is not configured, spine2 is ready without them.
-
-    The cables are put right at spine1: all three go on by themselves.
-    """
-    live, said = crossed
-
-    assert "somebody has to do something" in said
-    assert "leaf1:eth1 should lead to spine1:eth1, and leads to spine1:eth2" in said
-    assert "spine1:eth1 should lead to leaf1:eth1, and leads to leaf2:eth1" in said
-    assert "left up to be looked at" in said
-    live.reaches("spine2", State.READY)
-    assert not any(live.configured(node) for node in ("spine1", "leaf1", "leaf2"))
-
-    live.swap("spine1")
-    for node in SWITCHES:
-        live.reaches(node, State.READY)
 
 
 def cables(live: Live, node: str) -> list[dict[str, str]]:

@@ -1,10 +1,6 @@
 """The command line on the fake runtime: what it prints where, and how it ends."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 
 from labs import cli
-from labs.cli.completing import complete_end
 from topologies import deploy
 from topologies.errors import EXIT_MISTAKE, Fault
 from topologies.runtime import store
@@ -20,7 +15,6 @@ from topologies.runtime.fake import Fake
 from topologies.runtime.model import LabRecord, Note, Say, Status
 
 FABRIC = "name: {name}\ndesign: leaf-spine\nspines: 1\nleaves: 2\n"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -379,41 +373,6 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)
 
 
-def closlab(*argv: str, state: Path, **env: str) -> "subprocess.Popen[str]":
-    """The real program, in an environment with these additions."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "labs.cli", *argv],
-        cwd=ROOT,
-        env={**os.environ, "CLOSLAB_STATE": str(state), **env},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def test_a_broken_pipe_is_silent(tmp_path: Path) -> None:
-    """`closlab schema | head -1` says nothing about the rest."""
-    process = closlab("schema", state=tmp_path)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-
-    assert process.stderr.read() == ""
-    assert process.wait(30) == 128 + signal.SIGPIPE
-
-
-@pytest.mark.parametrize("closed", [0, 1, 2])
-def test_a_closed_stream_is_no_trouble(tmp_path: Path, closed: int) -> None:
-    """Some daemons start programs so: the command does its work, and no file of its takes that number."""
-    shell = f'exec "$@" {closed}{"<" if closed == 0 else ">"}&-'
-    argv = ["sh", "-c", shell, "sh", sys.executable, "-m", "labs.cli", "ls"]
-    env = {**os.environ, "CLOSLAB_STATE": str(tmp_path)}
-    done = subprocess.run(argv, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
-
-    assert (done.returncode, done.stdout) == (0, "")
-    assert ("no lab is up" in done.stderr) == (closed != 2)
-
-
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon"])
 def test_a_time_that_is_none_is_refused(
     text: str, fabric: Callable[[str], str], capsys: pytest.CaptureFixture[str]
@@ -451,48 +410,6 @@ def test_a_picture_that_cannot_be_written_is_a_mistake(
     """It names the file."""
     assert run("graph", fabric("one"), "-o", str(tmp_path)) == 2
     assert f"cannot write {tmp_path}: Is a directory" in capsys.readouterr().err
-
-
-def test_help_imports_nothing_heavy() -> None:
-    """`closlab --help` stays quick because it loads no renderer, no telemetry and no netlink library."""
-    code = (
-        "import sys; from labs.cli import run; run(['--help'])\n"
-        "heavy = {'jinja2', 'yaml', 'nornir', 'napalm', 'asyncio', 'telemetry', 'automation'} & set(sys.modules)\n"
-        "sys.exit(','.join(sorted(heavy)) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_shell_completes_lab_and_node_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From the records; an unreadable one is no trouble."""
-    topology = tmp_path / "l.clab.yml"
-    topology.write_text("name: l\ntopology: {nodes: {n1: {kind: linux, image: frr}, n2: {kind: linux, image: frr}}}\n")
-    assert up(str(topology)) == 0
-    capsys.readouterr()
-
-    def completed(words: str) -> list[str]:
-        count = str(words.count(" "))
-        ask = {"_CLOSLAB_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": count}
-        process = closlab(state=store.here().root, **ask)
-        return process.communicate(timeout=30)[0].split()
-
-    assert completed("closlab show ") == ["l"]
-    assert completed("closlab exec n") == ["n1", "n2"]
-    assert completed("closlab vtysh --lab ") == ["l"]
-    assert completed("closlab up --runtime c") == ["containerlab"]
-    assert completed("closlab graph --format m") == ["mermaid"]
-
-
-def test_the_shell_completes_ends_of_cables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of cables between nodes and of those that leave the lab."""
-    topology = tmp_path / "l.clab.yml"
-    links = '[{endpoints: ["n1:eth1", "n2:eth1"]}, {type: dummy, endpoint: {node: n1, interface: d0}}]'
-    topology.write_text(f"name: l\ntopology: {{nodes: {{n1: {{kind: linux}}, n2: {{kind: linux}}}}, links: {links}}}\n")
-    assert up(str(topology)) == 0
-
-    assert complete_end("n1:") == ["n1:d0", "n1:eth1"]
 
 
 def test_what_needs_a_lab_that_runs_says_so_before_it_asks_anybody(
