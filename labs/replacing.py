@@ -19,6 +19,7 @@ from labs.provision import Show, judge
 from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.lab import LabNode
+from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime.door import open_door
 from topologies.runtime.model import Action, LabRecord, Life
@@ -71,7 +72,7 @@ def planned(record: LabRecord, node: str, serial: str = "", *, at: Store) -> Rep
         raise Mistake(f"lab {record.name} has no plan, so nobody knows what is to be in the place of {node}")
     if record.runtime != NATIVE:
         raise Mistake(f"lab {record.name} runs on {record.runtime}; only {NATIVE} replaces nodes")
-    switches = sorted(name for name, each in plan.nodes.items() if each.sessions and each.role != "host")
+    switches = sorted(name for name, each in plan.nodes.items() if each.sessions and each.role is not Role.HOST)
     if node not in switches:
         raise Mistake(f"lab {record.name}: {node} is no switch of it; there are {', '.join(switches)}")
     if SERVER not in {each.name for each in record.lab.nodes}:
@@ -122,10 +123,13 @@ def _drain(wanted: Replacement, within: float) -> bool:
         raise Mistake(f"{node} is paused, and cannot be drained: `closlab node resume {node}`, or `node kill`, first")
     if life is Life.DEAD or BGP not in open_door(record, node).vty("bgpd", "show running-config"):
         return False
+    from nornir.plugins.runners import SerialRunner
+
     from automation.orchestra import routers
     from automation.tasks.drain import drain
 
-    done = routers(record, [node]).run(drain, within=within)[node][0]
+    # In this thread, which is the one that a signal ends: a drain that is cut off is taken back.
+    done = routers(record, [node]).with_runner(SerialRunner()).run(drain, within=within)[node][0]
     if isinstance(done.exception, Mistake):
         raise Mistake(f"{done.exception}\n`closlab node kill {node}` first, where it is to be replaced all the same")
     if done.exception is not None:
