@@ -19,7 +19,6 @@ from labs.provision import Show, judge
 from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.lab import LabNode
-from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime.door import open_door
 from topologies.runtime.model import Action, LabRecord, Life
@@ -72,9 +71,8 @@ def planned(record: LabRecord, node: str, serial: str = "", *, at: Store) -> Rep
         raise Mistake(f"lab {record.name} has no plan, so nobody knows what is to be in the place of {node}")
     if record.runtime != NATIVE:
         raise Mistake(f"lab {record.name} runs on {record.runtime}; only {NATIVE} replaces nodes")
-    switches = sorted(name for name, each in plan.nodes.items() if each.sessions and each.role is not Role.HOST)
-    if node not in switches:
-        raise Mistake(f"lab {record.name}: {node} is no switch of it; there are {', '.join(switches)}")
+    if node not in plan.switches:
+        raise Mistake(f"lab {record.name}: {node} is no switch of it; there are {', '.join(plan.switches)}")
     if SERVER not in {each.name for each in record.lab.nodes}:
         if serial:
             why = "it was not brought up by `closlab up --ztp`, and its switches have no serial numbers"

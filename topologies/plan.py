@@ -111,3 +111,8 @@ class Plan(Struct, frozen=True):
     ecmp: int
     nodes: Mapping[str, NodePlan]
     pinned_neighbours: bool
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """The nodes that others depend on for their ways, by name: all that speak BGP but the hosts."""
+        return tuple(sorted(name for name, each in self.nodes.items() if each.sessions and each.role is not Role.HOST))

@@ -12,7 +12,6 @@ from telemetry.beside import deviations, expected, out_of_service
 from telemetry.facts import collect
 from telemetry.model import NodeFacts, Out, Service, What
 from topologies.errors import Fault, Mistake
-from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime.door import open_door
 from topologies.runtime.model import LabRecord
@@ -94,7 +93,6 @@ class Fabric(Struct, frozen=True):
     def refuse_others(self) -> None:
         """Raise Mistake where the router is none: only switches leave, and come back."""
         nodes = self.plan.nodes
-        routers = sorted(name for name, each in nodes.items() if each.sessions and each.role is not Role.HOST)
-        if self.node not in routers:
+        if self.node not in self.plan.switches:
             known = f"{self.node} is a {nodes[self.node].role}" if self.node in nodes else f"no node {self.node!r}"
-            raise Mistake(f"lab {self.record.name}: {known}; there are the switches {', '.join(routers)}")
+            raise Mistake(f"lab {self.record.name}: {known}; there are the switches {', '.join(self.plan.switches)}")

@@ -15,7 +15,7 @@ from automation.ztp.contents import SEED, switches
 from automation.ztp.kea import CONFIG, SOCKET, Management, kea
 from automation.ztp.trust import Trust
 from topologies.errors import Mistake
-from topologies.lab import Bind, Daemon, End, File, Lab, LabLink, LabNode, Mgmt, Veth
+from topologies.lab import Bind, Daemon, End, File, Lab, LabLink, LabNode, Veth
 from topologies.model import Role
 
 SERVER = "ztp-server"
@@ -65,7 +65,7 @@ def factory(lab: Lab, made: Made) -> Lab:
     new = {node.name for node in switches(lab)}
     nodes = tuple(_switch(node, made) if node.name in new else _host(node) for node in lab.nodes)
     links = tuple(_bare(link, new) for link in lab.links)
-    mgmt = replace(lab.mgmt or Mgmt(), ipv4_subnet="", ipv6_subnet="")
+    mgmt = replace(lab.mgmt, ipv4_subnet="", ipv6_subnet="")
     return replace(lab, nodes=(server(made), *nodes), links=links, mgmt=mgmt)
 
 
