@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,16 @@ class Closlab:
     def traces(self, lab: str) -> str:
         """What there is of a lab on the machine, in one line; "" for nothing."""
         return ", ".join([*processes(lab, str(self.state)), *names(lab), *map(str, self.state.glob(f"{lab}*"))])
+
+
+@contextmanager
+def held(started: "subprocess.Popen[str]") -> Iterator[None]:
+    """Keep a command that is at work from going on, so that others surely find it there."""
+    started.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        started.send_signal(signal.SIGCONT)
 
 
 def processes(lab: str, state: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from program import LARGE, SMALL, Closlab
+from program import LARGE, SMALL, Closlab, held
 
 from topologies.waiting import until
 
@@ -61,7 +61,8 @@ def test_of_two_ups_of_one_lab_exactly_one_wins(closlab: Closlab) -> None:
     first = closlab.start("up", "large.yml", "--no-check")
     until("it is at it", lambda: "" if (closlab.state / LARGE / "record.json").exists() else "not yet", within=30)
 
-    down = closlab("down", LARGE)
+    with held(first):
+        down = closlab("down", LARGE)
     first.communicate(timeout=60)
 
     loser = next(text for text, each in zip(said, both, strict=True) if each.returncode)

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from nornir import InitNornir
-from program import ROOT, Closlab
+from program import ROOT, Closlab, held
 
 from automation import backups
 from automation.runner import WavesResult
@@ -236,7 +236,8 @@ def test_two_changes_do_not_run_at_once(closlab: Closlab) -> None:
     """The second is refused at once and says who is at it."""
     first = closlab.start("apply", "eight.yml", "--waves", "1")
     until("the first is at it", lambda: "" if (closlab.state / NAME / "holder").exists() else "it is not", within=30)
-    second = closlab("apply", "eight.yml")
+    with held(first):
+        second = closlab("apply", "eight.yml")
     first.communicate(timeout=120)
 
     assert first.returncode == 0
