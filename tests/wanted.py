@@ -64,6 +64,7 @@ def record_of(lab: Lab) -> LabRecord:
         boot_id=identity.boot_id(),
         uid=os.geteuid(),
         version="test",
+        files="",
         lab=lab,
     )
 

@@ -148,7 +148,7 @@ def up(
     name = source.lab.name
     with at.claim(name, "up"):
         _refuse_second(at, name)
-        begun = latest = _new_record(source, runtime_name)
+        begun = latest = _new_record(source, runtime_name, at.files(name))
 
         def note(record: LabRecord) -> None:
             nonlocal latest
@@ -258,7 +258,7 @@ def _refuse_second(at: store.Store, name: str) -> None:
     raise Mistake(f"lab {name!r} is there already: it {state}, from {since}; `closlab down {name}` removes it")
 
 
-def _new_record(source: Source, runtime_name: str) -> LabRecord:
+def _new_record(source: Source, runtime_name: str, files: Path) -> LabRecord:
     return LabRecord(
         name=source.lab.name,
         id=os.urandom(4).hex(),
@@ -268,6 +268,7 @@ def _new_record(source: Source, runtime_name: str) -> LabRecord:
         boot_id=identity.boot_id(),
         uid=os.getuid(),
         version=installed_version(),
+        files=str(files),
         lab=source.lab,
         fabric_text=source.text,
     )

@@ -133,6 +133,7 @@ def _found(lab: Lab, folder: Path, program: subprocess.Popen[bytes]) -> LabRecor
         boot_id=identity.boot_id(),
         uid=os.getuid(),
         version="",
+        files=str(folder),
         lab=lab,
         nodes=tuple(NodeRecord(name, name, identity.identify(pid)) for name, pid in inits.items()),
     )

@@ -73,6 +73,7 @@ def record(*nodes: LabNode) -> LabRecord:
         boot_id="",
         uid=0,
         version="",
+        files="",
         lab=Lab("x", nodes, ()),
     )
 

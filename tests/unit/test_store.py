@@ -73,6 +73,7 @@ RECORD = LabRecord(
     boot_id="b",
     uid=0,
     version="0.1.0",
+    files="/var/lib/closlab/small/files",
     lab=FULL_LAB,
     init=Process(12, 345),
     nodes=(NodeRecord("leaf1", "clab-small-leaf1", init=Process(13, 346)),),
@@ -103,9 +104,9 @@ def test_a_record_comes_back_as_it_was_written(at: store.Store) -> None:
 
 def test_a_record_of_a_newer_closlab_is_refused_with_both_versions() -> None:
     """A record is not guessed at."""
-    data = wire.encode(RECORD).replace(b'"version":2', b'"version":3', 1)
+    data = wire.encode(RECORD).replace(b'"version":3', b'"version":4', 1)
 
-    with pytest.raises(Fault, match="version 3, this closlab reads version 2"):
+    with pytest.raises(Fault, match="version 4, this closlab reads version 3"):
         wire.decode(data)
 
 

@@ -67,6 +67,7 @@ class LabRecord(Kept, frozen=True, kw_only=True):
     boot_id: str
     uid: int
     version: str  # closlab's
+    files: str  # a folder of the lab's own, where a runtime keeps what its nodes need on disk
     lab: Lab
     fabric_text: str = ""  # the fabric file as read, "" for a containerlab file; the plan is computed from it
     init: Process | None = None  # netns: the lab's first process; killing it removes every node

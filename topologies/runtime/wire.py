@@ -8,7 +8,7 @@ import msgspec
 from topologies.errors import Fault
 from topologies.runtime.model import LabRecord
 
-VERSION = 2
+VERSION = 3
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup
 from topologies.lab import HOST, Daemon, LabNode
-from topologies.runtime import identity, store, vty
+from topologies.runtime import identity, vty
 from topologies.runtime.containerlab import cli, engine, frozen, leftovers, seal
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import LOGS, Door, open_door
@@ -123,7 +123,7 @@ def timed(phase: str, phases: dict[str, float], say: Say, count: int) -> Iterato
 
 def folder(record: LabRecord) -> Path:
     """Where the lab's files are, and where containerlab keeps its own of that lab."""
-    return store.here().files(record.name)
+    return Path(record.files)
 
 
 def third_party(record: LabRecord) -> bool:
