@@ -18,10 +18,10 @@ from automation.rollout import answers
 from automation.tasks.difference import difference
 from automation.tasks.last_change import last_change
 from automation.tasks.running import running
-from topologies import deploy
 from topologies.errors import Fault
 from topologies.runtime.model import LabRecord
 from topologies.runtime.store import Store
+from topologies.version import VERSION
 
 
 class Drifted(Struct, frozen=True):
@@ -65,7 +65,7 @@ def back_up(record: LabRecord, folder: Path, nodes: Collection[str]) -> backups.
         raise Fault(f"no backup was written, for {listed(sorted(failed))} could not be asked: {why}")
     when = datetime.now(UTC).isoformat(timespec="seconds")
     texts = {name: each[0].result for name, each in done.items()}
-    return backups.write(folder, record.name, record.runtime, when, deploy.installed_version(), texts)
+    return backups.write(folder, record.name, record.runtime, when, VERSION, texts)
 
 
 def _change(found: AggregatedResult, name: str) -> Change | None:

@@ -19,6 +19,7 @@ from topologies.lab import Lab, LabNode
 from topologies.runtime import identity, store
 from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
 from topologies.seal import refuse_openings
+from topologies.version import VERSION
 
 ALLOW_HOST = "CLOSLAB_ALLOW_HOST"
 
@@ -237,16 +238,6 @@ def standing(record: LabRecord, *, busy: bool) -> tuple[Status, Mapping[str, Lif
     return status, runtime_named(record.runtime, place=f"the record of lab {record.name!r}").look(record)
 
 
-def installed_version() -> str:
-    """closlab's own version."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("closlab")
-    except PackageNotFoundError:
-        return "0+unknown"
-
-
 def _refuse_second(at: store.Store, name: str) -> None:
     if not at.exists(name):
         return
@@ -267,7 +258,7 @@ def _new_record(source: Source, runtime_name: str, files: Path) -> LabRecord:
         created=time.time(),
         boot_id=identity.boot_id(),
         uid=os.getuid(),
-        version=installed_version(),
+        version=VERSION,
         files=str(files),
         lab=source.lab,
         fabric_text=source.text,

@@ -14,6 +14,7 @@ from labs.cli import screen
 from labs.cli.completing import complete_format, complete_lab
 from labs.cli.options import AsJson, LabName, OneLab, TopologyFile, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
+from topologies.version import VERSION
 
 
 def check(
@@ -129,10 +130,9 @@ def doctor(as_json: AsJson = False) -> int:
 
 def version(as_json: AsJson = False) -> int:
     """Print closlab's version."""
-    from topologies import deploy
     from topologies.runtime import store
 
-    own, python = deploy.installed_version(), platform.python_version()
+    own, python = VERSION, platform.python_version()
     if as_json:
         screen.document(
             {"closlab": own, "python": python, "kernel": platform.release(), "state": str(store.here().root)}

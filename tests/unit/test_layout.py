@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from napalm_gobgp import stubs
 
+from topologies.version import VERSION
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("topologies", "telemetry", "automation", "gateway", "agents", "labs")
 DRIVERS = ("napalm_frr", "napalm_gobgp")
@@ -52,6 +54,4 @@ def test_a_wheel_has_the_packages_and_the_drivers_where_napalm_looks(tmp_path: P
 @pytest.mark.parametrize("name", DRIVERS)
 def test_the_driver_has_the_version_of_the_distribution_that_ships_it(name: str) -> None:
     """NAPALM's command line asks for a distribution of the driver's name, and ends where there is none."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-
-    assert metadata.version(name) == project["project"]["version"]
+    assert metadata.version(name) == metadata.version("closlab") == VERSION

@@ -72,7 +72,8 @@ def test_management_addresses_that_cannot_be_are_named(mgmt: Mgmt, fixed: str, w
 def test_every_interface_has_a_number_of_its_own() -> None:
     """Numbers are unique in the whole lab, so that the number of a peer names one interface."""
     wiring = wires.wire(LAB, mgmt_addresses(LAB))
-    indexes = {key: number for key, number in wiring.indexes().items() if key[1] != "lo"}
+    spaces = (wires.HOME, *wiring.spaces)
+    indexes = {(s, name): number for s in spaces for name, number in wiring.indexes(s).items() if name != "lo"}
 
     assert len(set(indexes.values())) == len(indexes) == 2 + 4 + 2 + 2 + 2
     assert {("a", "eth0"), ("a", "eth1"), ("", "port1"), ("", "br"), ("", "mgmt"), ("c", "stub")} <= set(indexes)
@@ -107,15 +108,15 @@ def test_settings_of_a_space_speak_of_it_only() -> None:
 def test_ports_are_put_under_their_bridge() -> None:
     """Raising the lab's own space makes every management port and every bridge port a port."""
     wiring = wires.wire(LAB, mgmt_addresses(LAB))
-    index = wiring.indexes()
+    index = wiring.indexes(wires.HOME)
 
     masters = {}
     for request in wires.raisings(wiring, wires.HOME):
         number = struct.unpack_from("=BxHi", request.body)[2]
         masters[number] = struct.unpack("=I", request.body[20:24])[0] if len(request.body) > 16 else 0
 
-    assert masters[index["", "port1"]] == index["", "br"]
-    assert masters[index["", "mgmt0"]] == index["", "mgmt"]
+    assert masters[index["port1"]] == index["br"]
+    assert masters[index["mgmt0"]] == index["mgmt"]
 
 
 @pytest.mark.parametrize(
@@ -161,12 +162,12 @@ def test_ends_on_the_machine_are_numbered_by_it() -> None:
     """Their names and MAC addresses are the lab's, so that they are known; the numbers are those that they got."""
     wiring = wires.wire(OPEN, mgmt_addresses(OPEN))
 
-    assert [(plug.name, plug.mac, plug.index) for plug in wiring.outer()] == [
+    assert [(plug.name, plug.mac, plug.index) for plug in wiring.plugs(wires.MACHINE)] == [
         ("up0", "02:00:00:00:00:02", 0),
         ("up1", wires.mac_of("l", "x", "up1"), 0),
     ]
     known = wires.numbered(wiring, {"up0": 71, "up1": 72, "enp1s0": 2})
-    assert [plug.index for plug in known.outer()] == [71, 72]
+    assert [plug.index for plug in known.plugs(wires.MACHINE)] == [71, 72]
     assert "x" not in wiring.spaces
     assert "m" not in wiring.spaces
 

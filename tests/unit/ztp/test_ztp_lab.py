@@ -63,7 +63,8 @@ def test_nobody_but_the_server_has_an_address_on_the_management_network() -> Non
     """All are on it: addresses are the DHCP server's to give."""
     lab = made(load(FABRICS / "small.yml"))
     mgmt = mgmt_addresses(lab)
-    eth0 = {plug.space: plug.addresses for plug in wire(lab, mgmt).plugs() if plug.name == "eth0"}
+    wiring = wire(lab, mgmt)
+    eth0 = {space: plug.addresses for space in wiring.spaces for plug in wiring.plugs(space) if plug.name == "eth0"}
 
     assert mgmt.used
     assert mgmt.bridge == ()

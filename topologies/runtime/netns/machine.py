@@ -37,7 +37,7 @@ def wanted(record: LabRecord) -> tuple[str, ...]:
     for each in wiring.branches:
         if each.link.host_interface not in there:
             raise Mistake(f"{each.what}: no interface {each.link.host_interface!r}; there are {', '.join(there)}")
-    names = tuple(plug.name for plug in wiring.outer())
+    names = tuple(plug.name for plug in wiring.plugs(wires.MACHINE))
     for name in names:
         if name in there:
             raise Mistake(f"interface {name!r} of the machine is there already, and none of this lab's; name another")
@@ -57,7 +57,7 @@ def remove(record: LabRecord) -> None:
     if not record.host_links or record.boot_id != identity.boot_id():
         return
     wiring = wires.wire(record.lab, mgmt_addresses(record.lab))
-    ours = {(plug.name, plug.mac) for plug in wiring.outer() if plug.name in record.host_links}
+    ours = {(plug.name, plug.mac) for plug in wiring.plugs(wires.MACHINE) if plug.name in record.host_links}
 
     def staying() -> str:
         failures = []

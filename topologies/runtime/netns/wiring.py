@@ -14,6 +14,7 @@ it: that would make the machine's interface so.
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -81,7 +82,7 @@ class Branch(Struct, frozen=True):
         return f"{self.link.end} -- macvlan:{self.link.host_interface}"
 
 
-class Wiring(Struct, frozen=True):
+class Wiring(Struct, frozen=True, dict=True):
     """All of a lab's interfaces. `spaces` are those of nodes: neither the lab's own nor the machine's."""
 
     spaces: tuple[str, ...]
@@ -92,22 +93,25 @@ class Wiring(Struct, frozen=True):
 
     def index(self, space: str, name: str) -> int:
         """The number of an interface; KeyError where the lab has none of that name."""
-        return self.indexes()[space, name]
+        return self.indexes(space)[name]
 
-    def indexes(self) -> dict[tuple[str, str], int]:
-        """The number of every interface."""
-        found = {(bridge.space, bridge.name): bridge.index for bridge in self.bridges}
-        found |= {(plug.space, plug.name): plug.index for plug in self.plugs()}
-        return found | {(space, "lo"): LO for space in (HOME, *self.spaces)}
+    def indexes(self, space: str) -> dict[str, int]:
+        """The number of every interface of a space."""
+        found = {} if space == MACHINE else {"lo": LO}
+        found |= {bridge.name: bridge.index for bridge in self.bridges if bridge.space == space}
+        return found | {plug.name: plug.index for plug in self.plugs(space)}
 
-    def plugs(self) -> list[Plug]:
-        """The ends of all cables, then the tunnels, which need cables to send over, and the macvlans."""
+    def plugs(self, space: str) -> list[Plug]:
+        """The ends of cables in a space, then the tunnels, which need cables to send over, and the macvlans."""
+        return self._plugs.get(space, [])
+
+    @cached_property
+    def _plugs(self) -> dict[str, list[Plug]]:
         ends = [plug for cable in self.cables for plug in (cable.a, cable.b)]
-        return ends + [tunnel.plug for tunnel in self.tunnels] + [branch.plug for branch in self.branches]
-
-    def outer(self) -> list[Plug]:
-        """The ends of cables that are on the machine."""
-        return [plug for plug in self.plugs() if plug.space == MACHINE]
+        found: dict[str, list[Plug]] = {}
+        for plug in (*ends, *(each.plug for each in self.tunnels), *(each.plug for each in self.branches)):
+            found.setdefault(plug.space, []).append(plug)
+        return found
 
 
 def space_of(node: LabNode) -> str:
@@ -228,19 +232,17 @@ def branches(wiring: Wiring, fds: Mapping[str, int], machine: Mapping[str, int])
 def raisings(wiring: Wiring, space: str) -> list[Request]:
     """Requests that put a space's ports under their bridges and raise all of the lab's that it has."""
     bridges = [bridge for bridge in wiring.bridges if bridge.space == space]
-    plugs = [plug for plug in wiring.plugs() if plug.space == space]
     where = space or "lab"
     found = [] if space == MACHINE else [encode.set_link(LO, f"{where}: lo up", up=True)]
     found += [encode.set_link(bridge.index, f"{where}: {bridge.name} up", up=True) for bridge in bridges]
-    for plug in plugs:
+    for plug in wiring.plugs(space):
         found.append(encode.set_link(plug.index, f"{where}: {plug.name} up", up=True, master=plug.bridge or None))
     return found
 
 
 def lowerings(wiring: Wiring, space: str) -> list[Request]:
     """Requests that take the carrier from everything a space is cabled to."""
-    plugs = [plug for plug in wiring.plugs() if plug.space == space]
-    return [encode.set_link(plug.index, f"{space}: {plug.name} down", up=False) for plug in plugs]
+    return [encode.set_link(plug.index, f"{space}: {plug.name} down", up=False) for plug in wiring.plugs(space)]
 
 
 def settings(lab: Lab, wiring: Wiring, space: str, *, again: bool = False) -> list[Request]:
@@ -248,14 +250,14 @@ def settings(lab: Lab, wiring: Wiring, space: str, *, again: bool = False) -> li
 
     `again`: the space had them before, and its rules, which a lowered link does not take, are still there.
     """
-    index = wiring.indexes()
-    ends = [(plug.index, plug.name, a) for plug in wiring.plugs() if plug.space == space for a in plug.addresses]
+    index = wiring.indexes(space)
+    ends = [(plug.index, plug.name, a) for plug in wiring.plugs(space) for a in plug.addresses]
     ends += [
         (bridge.index, bridge.name, a) for bridge in wiring.bridges if bridge.space == space for a in bridge.addresses
     ]
     found = [encode.new_address(number, a, f"{space or 'lab'}: {name} address {a}") for number, name, a in ends]
     for node in (node for node in lab.nodes if node.has_processes and space_of(node) == space):
-        found += _settings(node, {name: number for (where, name), number in index.items() if where == space})
+        found += _settings(node, index)
         found += (
             []
             if again
