@@ -1,0 +1,1 @@
+"""RDMA over Converged Ethernet as it is on the wire: headers, checksum, ports."""
