@@ -1,8 +1,8 @@
 """Wait until a fabric is what its plan says: every route in every kernel at full width, every session Established.
 
 The routes are waited for first, because they cannot be whole while a session is missing: one netlink socket a node,
-and only the first node that is not complete is asked again (so about one dump a node in all). Then each daemon is asked
-once for its sessions.
+and only the first node that is not complete is asked again (so about one dump a node in all). Then each daemon whose
+sessions are not proven by its routes is asked for them.
 """
 
 import time
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from telemetry.frr import parse_bfd, parse_states
-from telemetry.lacking import lacking_routes, lacking_sessions, listed
+from telemetry.lacking import lacking_routes, lacking_sessions, listed, unproven_sessions
 from topologies.errors import Fault
 from topologies.plan import NodePlan, Plan
 from topologies.runtime.door import Door, enter, open_door
@@ -40,7 +40,7 @@ def converge(record: LabRecord, plan: Plan, *, within: float, say: Say) -> float
         ]
         _wait("routes", routes, begun + within, say)
     # GoBGP takes a while to be asked, and what it would say of its sessions, the leaves at their other ends say.
-    asked = {name: node for name, node in plan.nodes.items() if node.sessions and not node.announces_services}
+    asked = {name: n for name, n in plan.nodes.items() if unproven_sessions(n) and not n.announces_services}
     sessions = [(name, _sessions(doors[name], node)) for name, node in asked.items()]
     _wait("sessions", sessions, begun + within, say)
     return time.monotonic() - begun

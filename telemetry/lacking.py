@@ -48,6 +48,15 @@ def lacking_routes(
     return lacks
 
 
+def unproven_sessions(node: NodePlan) -> bool:
+    """Whether a node may have all its planned routes while one of its sessions is not as planned.
+
+    A route over an interface came by the session there, in an UPDATE, which only an Established session carries.
+    """
+    used: frozenset[str] = frozenset().union(*(route.interfaces for route in node.routes))
+    return any(session.bfd or session.interface not in used for session in node.sessions)
+
+
 def lacking_sessions(node: NodePlan, states: Mapping[str, str]) -> list[str]:
     """The planned sessions that are not Established, each with its state."""
     wanted = {session.neighbor: session.peer for session in node.sessions}

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from telemetry.compare import differences
 from telemetry.compare_lab import lab_differences
 from telemetry.counting import counts
-from telemetry.lacking import lacking_routes, lacking_sessions
+from telemetry.lacking import lacking_routes, lacking_sessions, unproven_sessions
 from telemetry.model import Difference, NodeFacts, Session, What
 from topologies.lab import End, Lab, LabNode, Veth, WaitFor
 from topologies.model import Endpoint, Role
@@ -331,6 +331,18 @@ def test_sessions_lack_until_established() -> None:
 
     assert lacks == ["spine1 (eth1) is in OpenSent", "spine2 (eth2) is in no session"]
     assert lacking_sessions(PLAN.nodes["leaf1"], {"eth1": "Established", "eth2": "Established"}) == []
+
+
+def test_routes_prove_the_sessions_that_they_came_by() -> None:
+    """A daemon need be asked only for a session over which nothing is planned to come, or that BFD watches."""
+    leaf = PLAN.nodes["leaf1"]
+    silent = replace(leaf, routes=tuple(each for each in leaf.routes if each.interfaces == {"eth1"}))
+    watched = replace(leaf, sessions=(replace(session("leaf1", 1), bfd=True), session("leaf1", 2)))
+
+    assert not unproven_sessions(leaf)
+    assert unproven_sessions(silent)
+    assert unproven_sessions(watched)
+    assert not unproven_sessions(replace(leaf, sessions=(), routes=()))
 
 
 def lab_facts(**changes: Break) -> tuple[Difference, ...]:
