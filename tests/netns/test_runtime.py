@@ -71,6 +71,16 @@ def test_interfaces_are_as_the_lab_says(built: tuple[LabRecord, Plan]) -> None:
         assert {(wanted.name, address) for address in wanted.addresses} <= addresses
 
 
+def test_daemons_are_scheduled_as_everything_else(built: tuple[LabRecord, Plan]) -> None:
+    """They were batch jobs while the lab started, and are none by the time that it is up, threads included."""
+    record, _ = built
+
+    processes = [each.pid for node in record.nodes for each in open_door(record, node.name).processes()]
+    tasks = [int(task) for pid in processes for task in os.listdir(f"/proc/{pid}/task")]
+
+    assert {os.sched_getscheduler(task) for task in tasks} == {os.SCHED_OTHER}
+
+
 def test_each_node_is_a_machine_of_its_own(built: tuple[LabRecord, Plan]) -> None:
     """A node has its own host name, hosts file and processes, and what it writes stays in it."""
     record, _ = built

@@ -15,7 +15,7 @@ import msgspec
 
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import LabNode
-from topologies.runtime.netns import frr, programs, stages
+from topologies.runtime.netns import frr, pace, programs, stages
 from topologies.runtime.netns.channel import Begin, Channel, Ended, Refused
 from topologies.runtime.netns.furnish import Birth, furnish
 from topologies.runtime.netns.profiles import program_of
@@ -75,6 +75,7 @@ def _commands(node: LabNode, stage: str, phase: str) -> tuple[str, ...]:
 
 
 def _idle() -> NoReturn:
+    pace.calm()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with suppress(ChildProcessError):  # those that ended before
         while os.waitpid(-1, os.WNOHANG)[0]:

@@ -19,7 +19,7 @@ from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab
 from topologies.runtime import syscalls
 from topologies.runtime.netlink import Netlink
-from topologies.runtime.netns import needs, stages
+from topologies.runtime.netns import needs, pace, stages
 from topologies.runtime.netns import wiring as wires
 from topologies.runtime.netns.births import Births
 from topologies.runtime.netns.channel import Built, Channel, Go, Progress, Refused
@@ -101,8 +101,10 @@ def _build(lab: Lab, rootless: bool, channel: Channel, machine: int | None) -> B
         wiring = _links(lab, wiring, fds, stages.late(lab))
         channel.say(Progress("links", len(wiring.cables), len(wiring.cables)))
     with _timed(phases, "daemons"):
+        pace.hurry()
         births = Births(lab, wiring, base, hosts(lab, mgmt), fds, channel)
         nodes = births.all()
+        pace.calm_down()
         syscalls.setns(fds[HOME], NEWNET, "the lab's own network")  # whose bridges are looked at by way of this process
     with _timed(phases, "pins"):
         for space, fd in fds.items():
