@@ -1,8 +1,8 @@
 """How the processes of a starting lab share the processors with each other.
 
 Its daemons wake each other all the time, and each one that is woken may push another off its processor: 20,000 switches
-at 8 x 32 that nobody needed. As batch jobs (SCHED_BATCH, sched(7)) they let each other finish, and take 4 to 8 % less of
-the processors. Once a lab is up they are scheduled as everything else, so that daemons answer as on a router.
+at 8 x 32 that nobody needed. As batch jobs (SCHED_BATCH, sched(7)) they let each other finish, and need 4 to 8 % less
+processor time. Once a lab is up they are scheduled as everything else, so that daemons answer as on a router.
 """
 
 import os
