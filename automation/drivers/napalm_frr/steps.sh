@@ -157,9 +157,8 @@ save() {
 
 # mgmtd of FRR 9 and later reads its part out of zebra's file, and zebra has just written that without it.
 save_shared() {
-    case " $(daemons | tr '\n' ' ')" in
-    *' mgmtd '*) timeout $PATIENCE vtysh -d mgmtd -c 'show running-config no-header' | configuration >>"$zebra" ;;
-    esac
+    ! grep -qx mgmtd "$home/last/daemons" ||
+        timeout $PATIENCE vtysh -d mgmtd -c 'show running-config no-header' | configuration >>"$zebra"
 }
 
 # What a daemon's file may say, out of what vtysh shows of the daemon.
