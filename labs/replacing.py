@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from telemetry.check import CheckReport
 
 BGP = "\nrouter bgp "
-NATIVE = "netns"
 
 
 class Replaced(Struct, frozen=True):
@@ -69,8 +68,6 @@ def planned(record: LabRecord, node: str, serial: str = "", *, at: Store) -> Rep
     plan = deploy.plan_of(record)
     if plan is None:
         raise Mistake(f"lab {record.name} has no plan, so nobody knows what is to be in the place of {node}")
-    if record.runtime != NATIVE:
-        raise Mistake(f"lab {record.name} runs on {record.runtime}; only {NATIVE} replaces nodes")
     if node not in plan.switches:
         raise Mistake(f"lab {record.name}: {node} is no switch of it; there are {', '.join(plan.switches)}")
     if SERVER not in {each.name for each in record.lab.nodes}:

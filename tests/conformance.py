@@ -23,6 +23,7 @@ from telemetry.check import Difference, check
 from telemetry.model import What
 from topologies import deploy
 from topologies.errors import Fault, Mistake
+from topologies.lab import LabNode
 from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime import identity, store
@@ -53,6 +54,15 @@ class Running:
     def act(self, node: str, action: Action) -> None:
         """Do one thing to a node."""
         self.record = deploy.act(self.record.name, node, action)
+
+    def wanted(self, node: str) -> LabNode:
+        """A node as the lab says."""
+        return next(each for each in self.record.lab.nodes if each.name == node)
+
+    def renew(self, node: str) -> None:
+        """Have another machine in a node's place."""
+        wanted = self.wanted(node)
+        self.record = deploy.renew(self.record.name, wanted, kept=wanted)
 
     def look(self) -> Mapping[str, Life]:
         """How the nodes stand."""
@@ -283,6 +293,25 @@ class Conformance:
         assert not before & set(after)
         assert {"zebra", "bgpd"} <= set(after.values())
         assert {name: (each.index, each.mac) for name, each in lab.links(LEAF).items()} == links
+        lab.converge()
+
+    def test_a_renewed_node_is_another_machine_on_the_same_cables(self, lab: Running) -> None:
+        """Nothing that the former one wrote is on its disk, the lab's files are, and its interfaces are the same."""
+        cabled = [each.name for each in lab.plan.nodes[LEAF].interfaces]
+        macs = [lab.links(LEAF)[each].mac for each in cabled]
+        lab.door(LEAF).run(["sh", "-c", "echo mine >/etc/hdmine; echo '! mine' >>/etc/frr/bgpd.conf"])
+        wanted = lab.wanted(LEAF)
+        lab.act(LEAF, Action.KILL)
+
+        lab.renew(LEAF)
+
+        assert lab.look()[LEAF] is Life.RUNNING
+        assert lab.door(LEAF).run(["cat", "/etc/hdmine"], check=False).code
+        (told,) = (file.text for file in wanted.files if file.path == "/etc/frr/bgpd.conf")
+        assert lab.door(LEAF).read("/etc/frr/bgpd.conf").decode() == told
+        assert [lab.links(LEAF)[each].mac for each in cabled] == macs
+        with pytest.raises(Mistake, match="runs already"):
+            lab.renew(LEAF)
         lab.converge()
 
     def test_no_node_has_a_way_out(self, lab: Running) -> None:

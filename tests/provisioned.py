@@ -12,15 +12,16 @@ from typing import TypeAlias
 
 import pytest
 from program import Closlab
-from switches import FABRIC, SWITCHES, WITHIN, Altered, Live
+from switches import FABRIC, MEMORY, SWITCHES, WITHIN, Altered, Live
 
 from automation.ztp.factory import IDENTITY, SERVER, factory
 from automation.ztp.states import State
 from labs import provision
 from topologies import deploy
 from topologies.errors import Fault
-from topologies.runtime.model import Action
+from topologies.runtime.model import Action, Life
 from topologies.runtime.store import Store
+from topologies.waiting import until
 
 Failed: TypeAlias = tuple[Live, str]
 
@@ -119,6 +120,77 @@ class Provisioned:
         assert int(live.memory("spine2")["moves"]) > int(before)
         assert live.closlab("ztp", "reprovision", "leaf1-host1").returncode == 2
 
+    def test_a_living_switch_is_replaced_by_one_command(self, live: Live) -> None:
+        """Drained, off, another in its place with another serial number, provisioned, checked.
+
+        The rest looks for that one from then on, and the former one is refused when it comes back.
+        """
+        old = live.closlab.answer("ztp", "status")["switches"][0]["serial"]
+
+        done = live.closlab.answer("replace", "spine1")
+
+        assert done["former"] == old
+        assert done["drained"]
+        assert done["check"]["fine"]
+        assert json.loads(live.door("spine1").read(IDENTITY))["serial"] == done["serial"] != old
+        status = {each["serial"]: each for each in live.closlab.answer("ztp", "status")["switches"]}
+        assert (status[done["serial"]]["node"], status[done["serial"]]["state"]) == ("spine1", "ready")
+        assert (status[old]["node"], status[old]["why"]) == ("", f"spine1 is serial {done['serial']} now")
+        assert live.closlab("diff").returncode == 0
+        live.closlab("ztp", "reprovision", "leaf1")
+        live.reaches("leaf1", State.CABLING, longest=0.002)
+        live.reaches("leaf1", State.READY)
+        assert {each["serial"] for each in cables(live, "leaf1")} >= {done["serial"]}
+
+        live.as_new("spine1", old)
+        live.act("spine1", Action.START)
+        assert f"spine1 is serial {done['serial']}, which somebody approved in place of {old}" in live.reaches(
+            "spine1", State.QUARANTINED
+        )
+        live.as_new("spine1", done["serial"])
+        live.act("spine1", Action.START)
+
+    def test_a_dead_leaf_is_replaced_though_its_host_has_no_other(self, live: Live) -> None:
+        """Living it is not, for that would cut its host off: nothing is changed then."""
+        refused = live.closlab("replace", "leaf2", "--serial", "NEW00002")
+        assert refused.returncode == 2
+        assert "leaf2-host1 has its addresses on eth1 behind leaf2 alone" in refused.stderr
+        assert live.closlab("validate", "leaf2").returncode == 0
+
+        live.act("leaf2", Action.KILL)
+        done = live.closlab("replace", "leaf2", "--serial", "NEW00002")
+
+        assert done.returncode == 0, done.stderr + done.stdout
+        assert "leaf2 is serial NEW00002 now" in done.stdout
+
+    def test_a_replacement_that_is_killed_in_the_middle_is_gone_on_with(self, live: Live) -> None:
+        """The switch is off, or new already: the same command leads to the same end."""
+        with live.closlab.start("replace", "spine2") as first:
+            until("spine2 is off", lambda: "" if not runs(live, "spine2") else "it runs", within=WITHIN, longest=0.01)
+            first.kill()
+            first.wait()
+
+        done = live.closlab("replace", "spine2")
+
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    @pytest.mark.parametrize(
+        ("words", "why"),
+        [
+            (("spine1", "--serial", "a/b"), "'a/b' is no serial number"),
+            (("leaf1-host1",), "leaf1-host1 is no switch of it; there are leaf1, leaf2, spine1, spine2"),
+            ((SERVER,), f"{SERVER} is no switch of it"),
+        ],
+    )
+    def test_what_cannot_be_replaced_is_said_before_anything_is_done(
+        self, live: Live, words: tuple[str, ...], why: str
+    ) -> None:
+        """The exit code is that of a mistake."""
+        done = live.closlab("replace", *words)
+
+        assert done.returncode == 2
+        assert why in done.stderr
+
     def test_two_leaves_cabled_crosswise_are_named_and_the_rest_comes_up(self, crossed: Failed) -> None:
         """Who touches the cables is quarantined and runs nothing, spine2 is ready; put right, all go on."""
         live, said = crossed
@@ -133,3 +205,15 @@ class Provisioned:
         live.swap("spine1")
         for node in SWITCHES:
             live.reaches(node, State.READY)
+
+
+def cables(live: Live, node: str) -> list[dict[str, str]]:
+    """The cables that a switch was told of last."""
+    files = json.loads(live.door(node).read(MEMORY))["files"]
+    found: list[dict[str, str]] = json.loads(files["cabling.json"])["ports"]
+    return found
+
+
+def runs(live: Live, node: str) -> bool:
+    """Whether a node is on."""
+    return deploy.standing(live.record, busy=False)[1][node] is Life.RUNNING

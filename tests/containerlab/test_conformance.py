@@ -1,10 +1,11 @@
 """The containerlab runtime does what every runtime must do."""
 
-from conformance import Conformance
+import pytest
+from conformance import LEAF, Conformance, Running
 
-from topologies import process
-from topologies.runtime.containerlab import engine
-from topologies.runtime.model import LabRecord
+from topologies import deploy, process
+from topologies.runtime.containerlab import api, cli, engine
+from topologies.runtime.model import Action, LabRecord, Life
 
 
 class TestContainerlab(Conformance):
@@ -19,3 +20,44 @@ class TestContainerlab(Conformance):
         left += [network] if engine.network_exists(network) else []
         tables = process.run(["nft", "list", "tables"]).stdout.splitlines()
         return ", ".join([*left, *(each for each in tables if record.id in each)])
+
+    @pytest.mark.parametrize(("where", "step"), [(api, "create"), (cli, "start"), (engine, "remove")])
+    def test_a_renewal_that_is_cut_off_is_gone_on_with(
+        self, lab: Running, where: object, step: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Before its container goes, before another is made, before that runs: the node is dead until it is renewed."""
+        lab.door(LEAF).run(["sh", "-c", "echo mine >/etc/hdmine"])
+        lab.act(LEAF, Action.KILL)
+
+        def cut_off(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(where, step, cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                lab.renew(LEAF)
+        assert lab.look()[LEAF] is Life.DEAD
+
+        lab.renew(LEAF)
+
+        assert lab.look()[LEAF] is Life.RUNNING
+        assert lab.door(LEAF).run(["cat", "/etc/hdmine"], check=False).code
+        lab.converge()
+
+    def test_a_renewal_that_was_not_noted_is_done_again(self, lab: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The new container ran already, and nobody knew: its links are put aside before it goes."""
+        lab.act(LEAF, Action.KILL)
+
+        def cut_off(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(deploy.store.Store, "write", cut_off)
+            with pytest.raises(KeyboardInterrupt):
+                lab.renew(LEAF)
+        assert lab.look()[LEAF] is Life.DEAD
+
+        lab.renew(LEAF)
+
+        assert lab.look()[LEAF] is Life.RUNNING
+        lab.converge()

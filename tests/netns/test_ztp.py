@@ -20,16 +20,15 @@ import pytest
 from msgspec.structs import replace
 from napalm_frr import FRRDriver
 from provisioned import Failed, Provisioned, brought_up, not_as_planned
-from switches import FABRIC, MEMORY, WITHIN, Live, across
+from switches import FABRIC, WITHIN, Live, across
 
 from automation.intended import intended
 from automation.ztp.factory import AGENT, IDENTITY, KEA_START, SERVER
 from automation.ztp.states import State
 from automation.ztp.watching import Desk
-from topologies import deploy
 from topologies.lab import Lab, Veth
 from topologies.runtime import identity
-from topologies.runtime.model import Action, Life
+from topologies.runtime.model import Action
 from topologies.waiting import until
 
 pytestmark = pytest.mark.programs("kea-dhcp4", "busybox", "lldpd", "openssl")
@@ -177,79 +176,6 @@ def test_a_serial_that_two_switches_have_is_quarantined_with_both_named(live: Li
     live.act("leaf2", Action.START)
 
 
-def test_a_living_switch_is_replaced_by_one_command(live: Live) -> None:
-    """Drained, off, another in its place with another serial number, provisioned, checked; the rest looks for that one.
-
-    The former one is refused when it comes back.
-    """
-    old = live.closlab.answer("ztp", "status")["switches"][0]["serial"]
-
-    done = live.closlab.answer("replace", "spine1")
-
-    assert done["former"] == old
-    assert done["drained"]
-    assert done["check"]["fine"]
-    assert json.loads(live.door("spine1").read(IDENTITY))["serial"] == done["serial"] != old
-    status = {each["serial"]: each for each in live.closlab.answer("ztp", "status")["switches"]}
-    assert (status[done["serial"]]["node"], status[done["serial"]]["state"]) == ("spine1", "ready")
-    assert (status[old]["node"], status[old]["why"]) == ("", f"spine1 is serial {done['serial']} now")
-    assert live.closlab("diff").returncode == 0
-    live.closlab("ztp", "reprovision", "leaf1")
-    live.reaches("leaf1", State.CABLING, longest=0.002)
-    live.reaches("leaf1", State.READY)
-    assert {each["serial"] for each in cables(live, "leaf1")} >= {done["serial"]}
-
-    live.as_new("spine1", old)
-    live.act("spine1", Action.START)
-    assert f"spine1 is serial {done['serial']}, which somebody approved in place of {old}" in live.reaches(
-        "spine1", State.QUARANTINED
-    )
-    live.as_new("spine1", done["serial"])
-    live.act("spine1", Action.START)
-
-
-def test_a_dead_leaf_is_replaced_though_its_host_has_no_other(live: Live) -> None:
-    """Living it is not, for that would cut its host off: nothing is changed then."""
-    refused = live.closlab("replace", "leaf2", "--serial", "NEW00002")
-    assert refused.returncode == 2
-    assert "leaf2-host1 has its addresses on eth1 behind leaf2 alone" in refused.stderr
-    assert live.closlab("validate", "leaf2").returncode == 0
-
-    live.act("leaf2", Action.KILL)
-    done = live.closlab("replace", "leaf2", "--serial", "NEW00002")
-
-    assert done.returncode == 0, done.stderr + done.stdout
-    assert "leaf2 is serial NEW00002 now" in done.stdout
-
-
-def test_a_replacement_that_is_killed_in_the_middle_is_gone_on_with(live: Live) -> None:
-    """The switch is off, or new already: the same command leads to the same end."""
-    with live.closlab.start("replace", "spine2") as first:
-        until("spine2 is off", lambda: "" if not runs(live, "spine2") else "it runs", within=WITHIN, longest=0.01)
-        first.kill()
-        first.wait()
-
-    done = live.closlab("replace", "spine2")
-
-    assert done.returncode == 0, done.stderr + done.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        (("spine1", "--serial", "a/b"), "'a/b' is no serial number"),
-        (("leaf1-host1",), "leaf1-host1 is no switch of it; there are leaf1, leaf2, spine1, spine2"),
-        ((SERVER,), f"{SERVER} is no switch of it"),
-    ],
-)
-def test_what_cannot_be_replaced_is_said_before_anything_is_done(live: Live, words: tuple[str, ...], why: str) -> None:
-    """The exit code is that of a mistake."""
-    done = live.closlab("replace", *words)
-
-    assert done.returncode == 2
-    assert why in done.stderr
-
-
 def test_a_new_version_of_the_file_is_applied_and_handed_out(live: Live) -> None:
     """The server's node is no router, and in nobody's way; a switch that asks again gets the new version."""
     file = live.closlab.folder / "ztp.yml"
@@ -294,15 +220,3 @@ def test_what_only_napalm_sees_is_not_kept(narrow: tuple[Live, str]) -> None:
     assert "spine1 is quarantined: taken back, for it does not comply: get_interfaces eth1 mtu should be" in said
     assert not any(live.configured(node) for node in ("spine1", "leaf1"))
     assert all(live.configured(node) for node in ("spine2", "leaf2"))
-
-
-def cables(live: Live, node: str) -> list[dict[str, str]]:
-    """The cables that a switch was told of last."""
-    files = json.loads(live.door(node).read(MEMORY))["files"]
-    found: list[dict[str, str]] = json.loads(files["cabling.json"])["ports"]
-    return found
-
-
-def runs(live: Live, node: str) -> bool:
-    """Whether a node is on."""
-    return deploy.standing(live.record, busy=False)[1][node] is Life.RUNNING

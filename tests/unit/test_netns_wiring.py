@@ -20,6 +20,7 @@ from topologies.lab import (
     Veth,
     Vxlan,
 )
+from topologies.macs import mac_of
 from topologies.runtime import vty
 from topologies.runtime.identity import stat_fields
 from topologies.runtime.netns import wiring as wires
@@ -86,7 +87,7 @@ def test_macs_are_kept_or_chosen_the_same_each_time() -> None:
     plugs = {(p.space, p.name): p for c in wires.wire(LAB, mgmt_addresses(LAB)).cables for p in (c.a, c.b)}
 
     assert plugs["a", "eth1"].mac == "02:00:00:00:00:01"
-    assert plugs["b", "eth1"].mac == wires.mac_of("l", "b", "eth1")
+    assert plugs["b", "eth1"].mac == mac_of("l", "b", "eth1")
     assert plugs["b", "eth1"].mac.startswith("aa:c1:ab:")
     assert len({plug.mac for plug in plugs.values()}) == len(plugs)
 
@@ -164,7 +165,7 @@ def test_ends_on_the_machine_are_numbered_by_it() -> None:
 
     assert [(plug.name, plug.mac, plug.index) for plug in wiring.plugs(wires.MACHINE)] == [
         ("up0", "02:00:00:00:00:02", 0),
-        ("up1", wires.mac_of("l", "x", "up1"), 0),
+        ("up1", mac_of("l", "x", "up1"), 0),
     ]
     known = wires.numbered(wiring, {"up0": 71, "up1": 72, "enp1s0": 2})
     assert [plug.index for plug in known.plugs(wires.MACHINE)] == [71, 72]

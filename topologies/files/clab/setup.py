@@ -53,9 +53,7 @@ while ip -6 route del default 2>/dev/null; do :; done
 BARE = f"""\
 # {MANAGEMENT} is as a switch has it: with one MAC address for ever, where an engine may give another at each start, and
 # with no address that nobody on its network gave. Nor is anybody asked for names: the engine can be silent for seconds.
-mac=/var/lib/closlab/{MANAGEMENT}
-[ -s "$mac" ] || cat /sys/class/net/{MANAGEMENT}/address >"$mac"
-ip link set dev {MANAGEMENT} address "$(cat "$mac")"
+ip link set dev {MANAGEMENT} address {{mac}}
 ip address flush dev {MANAGEMENT} scope global
 : >/etc/resolv.conf
 """
@@ -67,16 +65,16 @@ def needed(node: LabNode, ends: Iterable[End]) -> bool:
     return node.kind in {"linux", "frr"} and bool(own or node.role or any(end.addresses for end in ends))
 
 
-def setup(node: LabNode, ends: Iterable[End], *, bare: bool = False) -> dict[str, str]:
-    """The files of the folder that a node sees as HERE, by their paths in it. `bare` leaves the management interface
-    without the addresses that the engine gives."""
+def setup(node: LabNode, ends: Iterable[End], *, bare: str = "") -> dict[str, str]:
+    """The files of the folder that a node sees as HERE, by their paths in it. `bare` is the MAC address of a management
+    interface that is to be without what the engine gives; "" leaves it as it is."""
     batches = {f"ip{family}.batch": "".join(batch(node, ends, family)) for family in (4, 6)}
     found = {name: text for name, text in batches.items() if text}
     found |= {f"files{file.path}": file.text for file in node.files}
     return {"start.sh": script(node, found, bare=bare), **found}
 
 
-def script(node: LabNode, found: Mapping[str, str], *, bare: bool) -> str:
+def script(node: LabNode, found: Mapping[str, str], *, bare: str) -> str:
     """The script that runs once all links are there."""
     folders = sorted(run_folders(node.daemons) | {str(PurePosixPath(file.path).parent) for file in node.files})
     owned = [folder for folder in folders if OWNER in PurePosixPath(folder).parts]
@@ -91,7 +89,7 @@ def script(node: LabNode, found: Mapping[str, str], *, bare: bool) -> str:
         folders="".join(f" {shlex.quote(folder)}" for folder in folders),
         install="".join(f"    {line}\n" for line in install(node.files)),
         own=f"if id {OWNER} >/dev/null 2>&1; then {chown}; fi\n" if owned else "",
-        bare=BARE if bare else "",
+        bare=BARE.format(mac=bare) if bare else "",
         network="".join([*rules, *network]),
         daemons="".join(started(daemon) for daemon in node.daemons),
     )

@@ -14,6 +14,7 @@ from topologies.files.clab import ports, setup
 from topologies.files.clab.links import RATE
 from topologies.files.clab.schema import STAGES
 from topologies.lab import (
+    MANAGEMENT,
     Dummy,
     End,
     HostLink,
@@ -26,6 +27,7 @@ from topologies.lab import (
     Veth,
     Vxlan,
 )
+from topologies.macs import mac_of
 
 CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_ADMIN", "NET_BIND_SERVICE")
 IDLE = "sleep infinity"  # what keeps a container alive
@@ -51,7 +53,7 @@ def write(lab: Lab, *, image: str, folder: str) -> Written:
         nodes[node.name] = node_spec(node, image)
         if setup.needed(node, ends[node.name]):
             bare = not lab.mgmt.addressed and not node.network_mode
-            own = setup.setup(node, ends[node.name], bare=bare)
+            own = setup.setup(node, ends[node.name], bare=mac_of(lab.name, node.name, MANAGEMENT) if bare else "")
             files |= {f"{folder}/{node.name}/{path}": text for path, text in own.items()}
             nodes[node.name]["binds"] = [f"{folder}/{node.name}:{setup.HERE}:ro", *nodes[node.name].get("binds", ())]
             nodes[node.name]["exec"] = [setup.COMMAND, *nodes[node.name].get("exec", ())]

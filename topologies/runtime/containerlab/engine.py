@@ -53,6 +53,14 @@ def containers(lab: str) -> tuple[Container, ...]:
     return tuple(container(each) for each in json.loads(told.stdout or "[]"))
 
 
+def told(container_id: str) -> dict[str, Any]:
+    """All that the engine tells of one container; raises Fault where it has none of that id."""
+    found: list[dict[str, Any]] = json.loads(
+        process.run(["docker", "inspect", "--type", "container", container_id]).stdout
+    )
+    return found[0]
+
+
 def container(told: dict[str, Any]) -> Container:
     """What `docker inspect` tells of one container."""
     labels, state = told["Config"]["Labels"], told["State"]

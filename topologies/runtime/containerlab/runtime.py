@@ -14,20 +14,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from topologies.durable import write_whole
 from topologies.errors import Fault, Mistake
 from topologies.files.clab import setup
 from topologies.lab import HOST, Daemon, LabNode
 from topologies.runtime import identity, vty
-from topologies.runtime.containerlab import cli, engine, frozen, leftovers, seal
+from topologies.runtime.containerlab import cli, engine, frozen, leftovers, renewing, seal
 from topologies.runtime.containerlab.engine import Container
 from topologies.runtime.door import LOGS, Door, open_door
 from topologies.runtime.image import frr_image_name
 from topologies.runtime.listening import listens
 from topologies.runtime.model import Action, LabRecord, Life, NodeRecord, Note, Say
 from topologies.waiting import until
+
+if TYPE_CHECKING:
+    from topologies.files.clab.write import Written
 
 CONFIGS = "configs"  # the folder of the nodes' files, beside the topology file
 BEFORE = "interfaces-before.json"
@@ -92,19 +97,27 @@ class Containerlab:
 
     def look(self, record: LabRecord) -> Mapping[str, Life]:
         """How the engine says that each container stands; the machine always runs."""
-        lives = {each.node: each.life for each in found(record)}
+        lives = {each.node: each.life for each in found(record)} | dict.fromkeys(renewing.renewing(record), Life.DEAD)
         lives |= {node.name: Life.RUNNING for node in record.lab.nodes if node.kind == HOST}
         return {node.name: lives.get(node.name, Life.DEAD) for node in record.lab.nodes}
 
     def act(self, record: LabRecord, node: str, action: Action, *, note: Note) -> LabRecord:
         """Do one thing to one container; its interfaces are kept through all of them."""
         container = {each.node: each for each in found(record)}.get(node)
-        if container is None:
+        if action is Action.RENEW:
+            if self.look(record)[node] is not Life.DEAD:
+                raise Mistake(f"node {node} runs already: nothing to {action.value}")
+            write_files(record, node)
+            renewing.renew(record, node, container)
+        elif container is None:
             raise Fault(f"lab {record.name}: node {node} has no container any more")
-        act_on(record, container, action)
+        else:
+            act_on(record, container, action)
         record = replace(record, nodes=node_records(record, found(record)))
         note(record)
-        if action in (Action.START, Action.RESTART):
+        if action is Action.RENEW:
+            renewing.renewed(record, node)
+        if action in (Action.START, Action.RESTART, Action.RENEW):
             if third_party(record):
                 seal.take_default_routes(record)
             wait_for_daemons(record, next(each for each in record.lab.nodes if each.name == node))
@@ -133,15 +146,12 @@ def third_party(record: LabRecord) -> bool:
 
 def prepare(record: LabRecord) -> Path:
     """Have the topology file and all that it binds on disk; returns its path."""
-    from topologies.files.clab.write import write
-
     files = folder(record)
     files.mkdir(parents=True, exist_ok=True)
     (files / BEFORE).write_text(json.dumps(sorted(leftovers.interfaces())))
     if third_party(record):
         return Path(record.lab.file)
-    lab = replace(record.lab, mgmt=replace(record.lab.mgmt, network=engine.network_name(record.id)))
-    written = write(lab, image=frr_image_name(os.environ), folder=CONFIGS)
+    written = as_topology(record)
     for path, text in written.files.items():
         place = files / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -149,6 +159,26 @@ def prepare(record: LabRecord) -> Path:
     topology = files / f"{record.name}.clab.yml"
     topology.write_text(written.text)
     return topology
+
+
+def as_topology(record: LabRecord) -> "Written":
+    """The lab as containerlab is told of it."""
+    from topologies.files.clab.write import write
+
+    lab = replace(record.lab, mgmt=replace(record.lab.mgmt, network=engine.network_name(record.id)))
+    return write(lab, image=frr_image_name(os.environ), folder=CONFIGS)
+
+
+def write_files(record: LabRecord, node: str) -> None:
+    """Have the files of one node be those of the record, and no others, where its container finds them."""
+    own = {path: text for path, text in as_topology(record).files.items() if path.startswith(f"{CONFIGS}/{node}/")}
+    place = folder(record) / CONFIGS / node
+    for path, text in own.items():
+        (folder(record) / path).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(folder(record) / path, text.encode())
+    for file in place.rglob("*"):
+        if file.is_file() and str(file.relative_to(folder(record))) not in own:
+            file.unlink()
 
 
 def refuse_strangers(record: LabRecord) -> None:
@@ -202,8 +232,6 @@ def act_on(record: LabRecord, container: Container, action: Action) -> None:
             cli.stop(record.name, container.node, files)
         case Action.START if life is Life.DEAD:
             cli.start(record.name, container.node, files)
-        case Action.RENEW:
-            raise Mistake(f"node {container.node}: a container keeps its files; only the netns runtime replaces nodes")
         case Action.RESTART:
             restart(record, container)
 

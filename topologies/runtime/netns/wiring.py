@@ -12,7 +12,6 @@ A macvlan is made in its node's space on an interface of the machine. It is not 
 it: that would make the machine's interface so.
 """
 
-import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -20,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from topologies.lab import BRIDGE, DEFAULT_MTU, Dummy, End, HostLink, Lab, LabNode, Macvlan, MgmtLink, Veth, Vxlan
+from topologies.macs import mac_of
 from topologies.runtime import netlink_encode as encode
 from topologies.runtime.netlink_encode import Request, VethEnd, VxlanPath
 from topologies.runtime.netns.mgmt import MgmtAddresses
@@ -185,11 +185,6 @@ def numbered(wiring: Wiring, machine: Mapping[str, int]) -> Wiring:
 def stub_name(interface: str) -> str:
     """The other end of an interface that leads nowhere; it stays in the node too, so that the kernel needs no dummy."""
     return f"-{interface}"[:15]
-
-
-def mac_of(lab: str, node: str, interface: str) -> str:
-    """A MAC under containerlab's prefix for an interface without a given one; the same lab gets the same ones."""
-    return "aa:c1:ab:" + hashlib.blake2b(f"{lab}/{node}/{interface}".encode(), digest_size=3).digest().hex(":")
 
 
 def creations(wiring: Wiring, fds: Mapping[str, int]) -> list[Request]:
