@@ -9,6 +9,7 @@ from labs.cli import (
     lab_commands,
     look_commands,
     node_commands,
+    traffic_commands,
     validate_commands,
     ztp_commands,
 )
@@ -25,6 +26,7 @@ def build() -> typer.Typer:
     _lab_commands(app)
     _node_commands(app)
     _automation_commands(app)
+    _traffic_commands(app)
     _look_commands(app)
     return app
 
@@ -54,6 +56,12 @@ def _node_commands(app: typer.Typer) -> None:
     for verb in ("status", "approve", "reprovision"):
         ztp.command(verb)(getattr(ztp_commands, f"ztp_{verb}"))
     app.add_typer(ztp, name="ztp", rich_help_panel=panel)
+
+
+def _traffic_commands(app: typer.Typer) -> None:
+    traffic = typer.Typer(no_args_is_help=True, help="RDMA over Ethernet.")
+    traffic.command("decode")(traffic_commands.decode)
+    app.add_typer(traffic, name="traffic", rich_help_panel="Traffic")
 
 
 def _automation_commands(app: typer.Typer) -> None:

@@ -3,6 +3,7 @@
 What they work with is imported when they run, so that `--help` is quick.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,12 +39,12 @@ AuditLog = Annotated[
 ]
 
 
-def equip() -> None:
+def equip(needed: Collection[str] = (), extra: str = "automation") -> None:
     """Raise Mistake where closlab was installed without what these commands need."""
     from importlib.util import find_spec
 
-    if lacking := [name for name in NEEDED if find_spec(name) is None]:
-        raise Mistake(f"{', '.join(lacking)} is not installed; pip install 'closlab[automation]' does it")
+    if lacking := [name for name in needed or NEEDED if find_spec(name) is None]:
+        raise Mistake(f"{', '.join(lacking)} is not installed; pip install 'closlab[{extra}]' does it")
 
 
 def diff(nodes: Routers = None, lab: LabName = "", as_json: AsJson = False) -> int:
