@@ -22,15 +22,15 @@ def main(argv: Sequence[str]) -> int:
     wanted = [job for suite in suites for job in jobs(suite, asked.cases, asked.peers)]
     peers = {peer for job in wanted for peer, _ in job.turns}
     with ExitStack() as stack:
-        env, versions = dict[str, str](), dict[str, str]()
+        docker, versions = engine.Engine({}), dict[str, str]()
         if peers & {CONTAINERLAB, OWN_CONTAINERLAB}:
-            env |= stack.enter_context(engine.engine())
-            versions |= engine.versions(env)
+            docker = stack.enter_context(engine.engine())
+            versions |= engine.versions(docker.env)
         if MUNET in peers:
             munet.install()
             versions["munet"] = munet.VERSION
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="closlab-bench.", dir="/tmp")))
-        bench = Bench(folder, asked.prefix, env)
+        bench = Bench(folder, asked.prefix, dict(docker.env), docker.again)
         measure(wanted, asked.runs, bench, described(versions), asked.output, keep=asked.keep, tell=_tell)
     report.write(asked.output)
     return 0

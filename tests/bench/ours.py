@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,12 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where a measurement works: a folder of its own, a prefix of lab names, and what programs find in their
-    environment."""
+    """Where a measurement works: a folder of its own, a prefix of lab names, what programs find in their environment,
+    and how a container engine is started again that cannot take a lab down."""
 
     folder: Path
     prefix: str
     env: dict[str, str] = field(default_factory=dict)
+    again: Callable[[], object] = lambda: None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -66,6 +68,9 @@ def deployed(bench: Bench, file: Path, name: str, runtime: str) -> Run:
     done, watch = command(up, bench.environment, check=False)
     memory = before - free_memory()
     gone, down = command([*CLOSLAB, "down", name], bench.environment, check=False)
+    if gone.code:
+        bench.again()
+        command([*CLOSLAB, "down", name], bench.environment, check=False)
     if done.code or gone.code:
         return Run(busy=busy, failed=failure(done if done.code else gone)[-1000:])
     told = json.loads(done.stdout)

@@ -25,8 +25,8 @@ DUMPS = 3  # of one node that has all its routes: its interfaces, and its routes
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
     """One run on each runtime, and a larger native one."""
-    with engine() as env:
-        bench = Bench(tmp_path_factory.mktemp("bench"), "ratio", dict(env))
+    with engine() as docker:
+        bench = Bench(tmp_path_factory.mktemp("bench"), "ratio", dict(docker.env), docker.again)
         both = {name: Closlab(name).run(bench, SMALL, PLAIN) for name in ("netns", "containerlab")}
         yield {**both, "larger": Closlab("netns").run(bench, MIDDLE, PLAIN)}
 
