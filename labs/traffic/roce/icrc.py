@@ -42,6 +42,13 @@ def invariant(frame: bytes) -> bytes:
     return bytes(packet)
 
 
+def changing(frame: bytes) -> frozenset[int]:
+    """The places in a frame where a switch or router may write, wholly or in part."""
+    at = network_header(frame)
+    found = {at + place for place in _changing(bytearray(frame[at:]), struct.unpack_from("!H", frame, at - 2)[0])}
+    return frozenset(found | {at} if frame[at] >> 4 == 6 else found)
+
+
 def network_header(frame: bytes) -> int:
     """Where the network header of an Ethernet frame begins, behind any VLAN tags."""
     at = 14

@@ -76,6 +76,10 @@ class Opcode(Struct, frozen=True):
         """Bytes of its extended headers."""
         return sum(SIZES[header] for header in self.headers)
 
+    def before(self, header: Header) -> int:
+        """Bytes of the extended headers that stand before one that it has."""
+        return sum(SIZES[each] for each in self.headers[: self.headers.index(header)])
+
 
 _BASES = {0x00: Transport.RC, 0x20: Transport.UC, 0x40: Transport.RD, 0x60: Transport.UD, 0xA0: Transport.XRC}
 _FIRST, _MIDDLE, _LAST, _ONLY = Place
