@@ -19,7 +19,7 @@ from topologies.impairments.model import Count, Impairment, Seen, refuse_impossi
         (Impairment(corruption_percent=float("nan")), "--corruption nan: it is 0"),
         (Impairment(duplicate_percent=200), "--duplicate 200: "),
         (Impairment(reorder_percent=200), "--reorder 200: "),
-        (Impairment(rate_mbps=-5), "--rate -5: it is 0, or from 0.008 to 100000"),
+        (Impairment(rate_mbps=-5), "--rate -5: it is 0, or from 0.001 to 100000"),
         (Impairment(rate_mbps=float("inf")), "--rate inf"),
         (Impairment(delay_ms=60_001), "--delay 60001: "),
         (Impairment(jitter_ms=1), "--jitter needs --delay"),

@@ -60,8 +60,8 @@ class Nft:
 
     def read(self, netns: str, interface: str, own_mbps: float) -> Seen:
         """The rules with their counts, and the rate."""
-        name = rules.table(interface)
-        present = f"table netdev {name}\n" in _inside(netns, ["nft", "list", "tables"])
+        name = rules.table(interface) if rules.NAMED.fullmatch(interface) else ""
+        present = name and f"table netdev {name}\n" in _inside(netns, ["nft", "list", "tables"])
         seen = rules.read(_inside(netns, ["nft", "--json", "list", "table", "netdev", name]) if present else "")
         rate = _queue(netns, interface, own_mbps).rate_mbps
         found = Impairment(rate, 0, 0, seen.impairment.loss_percent, seen.impairment.corruption_percent)

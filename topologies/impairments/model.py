@@ -68,7 +68,7 @@ def refuse_impossible(wanted: Impairment) -> None:
 
 def _range(name: str) -> tuple[float, float]:
     if name == "rate":
-        return 0.008, MOST_RATE
+        return 0.001, MOST_RATE
     if name in ("delay", "jitter"):
         return 0.001, MOST_DELAY
     return LEAST_SHARE, 100.0
