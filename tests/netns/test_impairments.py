@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from wanted import fabric, running
+from wanted import fabric, nothing, running
 
 from labs.cables import cables
 from labs.impairing import far_end, impair, with_impairments
@@ -18,7 +18,8 @@ from topologies.impairments import backends, rules
 from topologies.impairments.model import Impairment, Seen
 from topologies.lab import Veth
 from topologies.runtime.door import Door, open_door
-from topologies.runtime.model import LabRecord
+from topologies.runtime.model import Action, LabRecord
+from topologies.runtime.netns import Netns
 from topologies.runtime.probe import kernel
 
 SENT = 20_000
@@ -216,3 +217,18 @@ def test_a_table_name_is_one_word() -> None:
     """What nft would read as something else is refused."""
     with pytest.raises(Mistake, match="nftables takes names of letters"):
         rules.table("eth1;flush")
+
+
+def test_an_impairment_outlives_the_power_of_both_ends(record: LabRecord) -> None:
+    """A node's network stays while it is off. The last test here, for the record that it began with is then old."""
+    wanted = Impairment(rate_mbps=10, loss_percent=1)
+    far, near = "spine1:eth1", far_end(record, "spine1:eth1")
+    impair(record, [near, far], wanted)
+    off = Netns().act(record, "leaf1", Action.KILL, note=nothing)
+    gone = [each.a_impaired or each.b_impaired for each in with_impairments(off, cables(off)) if each.touches(near)]
+    on = Netns().act(off, "leaf1", Action.START, note=nothing)
+
+    assert len(gone) == 1
+    assert now(on, near).impairment == now(on, far).impairment == wanted
+    impair(on, [near, far], Impairment())
+    assert now(on, near) == now(on, far) == Seen()
