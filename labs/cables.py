@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from topologies.errors import Fault
+from topologies.impairments.model import Seen as Impaired
 from topologies.lab import Veth
 from topologies.runtime.door import open_door
 from topologies.runtime.model import LabRecord
@@ -22,6 +23,8 @@ class Cable(Struct, frozen=True):
     b_state: str
     mtu: int
     rate_mbps: int | None
+    a_impaired: Impaired | None = None  # None where it was not asked or cannot be
+    b_impaired: Impaired | None = None
 
     def touches(self, end: str) -> bool:
         """Whether it ends at this node or interface; "" is touched by all."""
@@ -29,13 +32,25 @@ class Cable(Struct, frozen=True):
 
     def report(self) -> dict[str, object]:
         """The cable for JSON."""
-        ends = [{"end": self.a, "state": self.a_state}, {"end": self.b, "state": self.b_state}]
+        ends = [
+            {"end": end, "state": state, "impairment": impaired.report() if impaired else None}
+            for end, state, impaired in (
+                (self.a, self.a_state, self.a_impaired),
+                (self.b, self.b_state, self.b_impaired),
+            )
+        ]
         return {"ends": ends, "mtu": self.mtu, "rate_mbps": self.rate_mbps}
 
     def cells(self) -> list[str]:
         """The cable as a row of a table."""
         rate = f"{self.rate_mbps} Mbit/s" if self.rate_mbps else ""
-        return [self.a, self.a_state, self.b, self.b_state, str(self.mtu), rate]
+        return [self.a, self.a_state, self.b, self.b_state, str(self.mtu), rate, self._impaired()]
+
+    def _impaired(self) -> str:
+        """Such as `leaf1:eth1 sends with loss 1 %`."""
+        sides = ((self.a, self.a_impaired), (self.b, self.b_impaired))
+        said = [(end, seen.impairment.text()) for end, seen in sides if seen]
+        return "; ".join(f"{end} sends with {text}" for end, text in said if text)
 
 
 def cables(record: LabRecord) -> list[Cable]:

@@ -6,9 +6,9 @@ from argparse import Namespace
 from labs.clab import netem
 from labs.clab.labs import node_of
 from labs.cli import screen
-from topologies.errors import EXIT_FINE, Fault, Mistake
-from topologies.lab import Veth
-from topologies.process import failure
+from labs.impairing import own_rate
+from topologies.errors import EXIT_FINE, Mistake
+from topologies.impairments import backends
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
 
@@ -20,7 +20,7 @@ def set_(asked: Namespace) -> int:
     wanted = netem.impairment(asked.delay, asked.jitter, asked.loss, asked.rate, asked.corruption)
     record, node = node_of(asked, asked.node)
     _replace(record, node, asked.interface, wanted)
-    _table({asked.interface: _seen(open_door(record, node))[asked.interface]})
+    _table({asked.interface: _seen(record, open_door(record, node))[asked.interface]})
     return EXIT_FINE
 
 
@@ -35,7 +35,7 @@ def reset(asked: Namespace) -> int:
 def show(asked: Namespace) -> int:
     """Show the impairments of all interfaces of a node."""
     record, node = node_of(asked, asked.node)
-    seen = _seen(open_door(record, node))
+    seen = _seen(record, open_door(record, node))
     if asked.format == "json":
         rows = [netem.report(interface, found) for interface, found in seen.items()]
         screen.result(json.dumps({asked.node: rows}, indent=2))
@@ -48,30 +48,19 @@ def _replace(record: LabRecord, node: str, interface: str, wanted: netem.Impairm
     door = open_door(record, node)
     if interface not in (there := _interfaces(door)):
         raise Mistake(f"{node}: no interface {interface!r}; there are {', '.join(there)}")
-    own = _own_kbit(record, node, interface)
-    done = door.run(netem.words(wanted, interface, own_kbit=own), check=False)
-    if why := netem.refusal(wanted, done.stderr):
-        raise Mistake(why)
-    if done.code:
-        raise Fault(failure(done))
+    own = own_rate(record, f"{node}:{interface}")
+    backends.impair(backends.chosen(), door.netns, interface, netem.made_of(wanted), own_mbps=own)
 
 
-def _seen(door: Door) -> dict[str, netem.Impairment]:
-    found = netem.read(door.run(["tc", "-json", "qdisc", "show"]).stdout)
-    return {interface: found.get(interface, netem.Impairment()) for interface in _interfaces(door)}
+def _seen(record: LabRecord, door: Door) -> dict[str, netem.Impairment]:
+    own = {each: own_rate(record, f"{door.node}:{each}") for each in _interfaces(door)}
+    seen = backends.chosen().read(door.netns, own)
+    return {each: netem.shown_as(seen[each].impairment, own_kbit=rate * 1000) for each, rate in own.items()}
 
 
 def _interfaces(door: Door) -> list[str]:
     with door.netlink() as kernel:
         return [link.name for link in kernel.links() if link.name != "lo"]
-
-
-def _own_kbit(record: LabRecord, node: str, interface: str) -> int:
-    """The rate that the topology gives the link, in kbit/s; 0 for none."""
-    for link in record.lab.links:
-        if isinstance(link, Veth) and f"{node}:{interface}" in (str(link.a), str(link.b)):
-            return (link.rate_mbps or 0) * 1000
-    return 0
 
 
 def _table(seen: dict[str, netem.Impairment]) -> None:

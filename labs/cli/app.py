@@ -7,6 +7,7 @@ from labs.cli import (
     automation_commands,
     drain_commands,
     lab_commands,
+    link_commands,
     look_commands,
     node_commands,
     traffic_commands,
@@ -48,9 +49,11 @@ def _node_commands(app: typer.Typer) -> None:
         node.command(verb)(getattr(node_commands, f"node_{verb}"))
     node.command("restart-daemon")(node_commands.node_restart_daemon)
     app.add_typer(node, name="node", rich_help_panel=panel)
-    link = typer.Typer(no_args_is_help=True, help="Raise, lower or show cables.")
+    link = typer.Typer(no_args_is_help=True, help="Raise, lower, impair or show cables.")
     for verb in ("up", "down", "show"):
         link.command(verb)(getattr(node_commands, f"link_{verb}"))
+    for verb in ("set", "clear"):
+        link.command(verb)(getattr(link_commands, f"link_{verb}"))
     app.add_typer(link, name="link", rich_help_panel=panel)
     ztp = typer.Typer(no_args_is_help=True, help="Zero-touch provisioning of a lab from `up --ztp`.")
     for verb in ("status", "approve", "reprovision"):

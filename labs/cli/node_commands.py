@@ -150,14 +150,16 @@ def link_show(
     """Show the cables, both ends as the kernel has them."""
     from labs.cables import cables
     from labs.cli.chosen import chosen
+    from labs.impairing import with_impairments
 
-    rows = [row for row in cables(chosen(lab)) if row.touches(end)]
+    record = chosen(lab)
+    rows = with_impairments(record, [row for row in cables(record) if row.touches(end)])
     if end and not rows:
         raise Mistake(f"no cable ends at {end!r}; `closlab link show` lists them all")
     if as_json:
         screen.document({"links": [row.report() for row in rows]})
     else:
-        screen.table(("A", "STATE", "B", "STATE", "MTU", "RATE"), [row.cells() for row in rows])
+        screen.table(("A", "STATE", "B", "STATE", "MTU", "RATE", "IMPAIRED"), [row.cells() for row in rows])
     return EXIT_FINE
 
 

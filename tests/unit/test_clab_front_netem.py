@@ -1,11 +1,11 @@
-"""`tools netem`: durations as Go writes them, tc's words, and what is refused."""
-
-import json
+"""`tools netem`: durations as Go writes them, units, and what is refused."""
 
 import pytest
 
-from labs.clab.netem import Impairment, cells, duration, impairment, read, refusal, report, seconds, words
+from labs.clab import netem
+from labs.clab.netem import Impairment, cells, duration, impairment, report, seconds
 from topologies.errors import Mistake
+from topologies.impairments import model
 
 
 @pytest.mark.parametrize(
@@ -44,55 +44,14 @@ def test_what_makes_no_sense_is_refused(asked: tuple[str, str, float, int, float
         impairment(*asked)
 
 
-@pytest.mark.parametrize(
-    ("asked", "own", "tail"),
-    [
-        (Impairment(rate=1000), 0, "tbf rate 1000kbit burst 20000 latency 50ms"),
-        (Impairment(rate=100_000), 0, "tbf rate 100000kbit burst 125000 latency 50ms"),
-        (Impairment(), 0, "noqueue"),
-        (Impairment(), 5000, "tbf rate 5000kbit burst 20000 latency 50ms"),
-        (Impairment(rate=9000), 5000, "tbf rate 5000kbit burst 20000 latency 50ms"),
-        (Impairment(delay=0.005, jitter=0.001), 0, "netem delay 5000us 1000us"),
-        (Impairment(loss=10, corruption=2.5, rate=100), 0, "netem loss 10% corrupt 2.5% rate 100kbit"),
-        (Impairment(loss=10), 5000, "netem loss 10% rate 5000kbit"),
-    ],
-)
-def test_the_words_for_tc(asked: Impairment, own: int, tail: str) -> None:
-    """A rate alone is tbf's; the link's own rate stays under everything."""
-    assert " ".join(words(asked, "eth1", own_kbit=own)) == f"tc qdisc replace dev eth1 root {tail}"
+def test_the_backends_units_are_others() -> None:
+    """Milliseconds and Mbit/s there, and back; a link's own rate is shown where no other is set."""
+    asked = Impairment(delay=0.1, jitter=0.01, loss=10, rate=1500, corruption=2.5)
+    made = model.Impairment(1.5, 100, 10, 10, 2.5)
 
-
-def test_a_kernel_without_netem_is_named_with_what_it_cannot_do() -> None:
-    """A refusal for another reason is not explained away."""
-    said = "Error: Specified qdisc kind is unknown."
-
-    assert refusal(Impairment(delay=1, loss=2, rate=3), said).startswith("delay, loss: this kernel has no netem")
-    assert refusal(Impairment(rate=3), said) == ""
-    assert refusal(Impairment(delay=1), "RTNETLINK answers: Operation not permitted") == ""
-
-
-def test_tc_is_read_back() -> None:
-    """Queues of both kinds, in the real program's units; tbf's line is as iproute2 6.1 prints it."""
-    tc = [
-        {"kind": "tbf", "handle": "8005:", "dev": "eth1", "root": True, "options": {"rate": 125000, "burst": 20000}},
-        {
-            "kind": "netem",
-            "dev": "eth2",
-            "options": {
-                "delay": {"delay": 0.1, "jitter": 0.01, "correlation": 0},
-                "loss-random": {"loss": 0.1, "correlation": 0},
-                "rate": {"rate": 12500},
-            },
-        },
-        {"kind": "noqueue", "dev": "eth3", "options": {}},
-    ]
-
-    found = read(json.dumps(tc))
-
-    assert found["eth1"] == Impairment(rate=1000)
-    assert found["eth2"] == Impairment(delay=0.1, jitter=0.01, loss=10, rate=100)
-    assert found["eth3"] == Impairment()
-    assert read("") == {}
+    assert netem.made_of(asked) == made
+    assert netem.shown_as(made, own_kbit=5000) == asked
+    assert netem.shown_as(model.Impairment(), own_kbit=5000) == Impairment(rate=5000)
 
 
 def test_the_shapes_of_show() -> None:

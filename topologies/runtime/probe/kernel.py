@@ -33,16 +33,16 @@ class Trial(Struct, frozen=True):
 TRIALS = (
     Trial(
         "netem",
-        "delay, loss, reordering",
+        "impairments: delay, jitter, duplicates, reordering",
         "tc qdisc add dev lo root netem delay 1ms",
         "CONFIG_NET_SCH_NETEM",
-        instead="only rates can be set",
+        instead="impairments are made by nft and tbf: rate, loss and corruption only",
     ),
     Trial("tbf", "link rates", "tc qdisc add dev lo root tbf rate 1gbit burst 64k latency 1ms", "CONFIG_NET_SCH_TBF"),
     Trial("htb", "rates by class of traffic", "tc qdisc add dev lo root htb default 1", "CONFIG_NET_SCH_HTB"),
     Trial(
         "nft",
-        "the seal of the containerlab runtime; loss, corruption, ECN marks without netem",
+        "the seal of the containerlab runtime; loss and corruption without netem",
         "nft add table inet probe",
         "CONFIG_NF_TABLES",
     ),

@@ -1,0 +1,1 @@
+"""What is done on purpose to the packets that leave an interface."""
