@@ -61,15 +61,23 @@ class Commits:
         `seen` is what the router ran a moment ago, if somebody looked: it is asked again only where that has changed.
 
         Raises NotCommitted where another change is under way, and NotTaken where FRR does not take it: then the router
-        runs what it ran before.
+        runs what it ran before, as it does where an interrupt ends this on the way.
         """
         ident = uuid.uuid4().hex
-        aim, done = self._begin(ident, candidate, message, KEPT_WITHIN if revert_in is None else revert_in, seen)
-        back = self._verify(ident, aim, done, candidate)
-        if revert_in is None:
-            self._keep(ident, outcome)
-        else:
-            self._expect(self._step(["offer", ident], {"undo": back}))
+        try:
+            aim, done = self._begin(ident, candidate, message, KEPT_WITHIN if revert_in is None else revert_in, seen)
+            back = self._verify(ident, aim, done, candidate)
+            if revert_in is None:
+                self._keep(ident, outcome)
+            else:
+                self._expect(self._step(["offer", ident], {"undo": back}))
+        except Exception:
+            raise
+        except BaseException:  # an interrupt: the router may have it already, and its timer would take long
+            pending = self.change("pending")
+            if pending is not None and pending.id == ident:
+                self.abandon(pending)
+            raise
 
     def confirm(self) -> None:
         """Keep the change that waits for it. Raises NothingWaits where there is none."""
