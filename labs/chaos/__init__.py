@@ -1,0 +1,1 @@
+"""Break a fabric on purpose, on a schedule, and judge by figures whether it came through."""
