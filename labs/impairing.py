@@ -34,6 +34,16 @@ def impair(record: LabRecord, ends: Sequence[str], wanted: Impairment) -> list[S
     return [backend.read(netns, {interface: own})[interface] for netns, interface, own in places]
 
 
+def impaired(record: LabRecord, ends: Sequence[str]) -> dict[str, Impairment]:
+    """What is done to what leaves these ends, as the kernel shows it. Raises Mistake and Fault."""
+    backend = backends.chosen()
+    places = {end: (_netns(record, end), end.partition(":")[2]) for end in ends}
+    return {
+        end: backend.read(netns, {interface: own_rate(record, end)})[interface].impairment
+        for end, (netns, interface) in places.items()
+    }
+
+
 def with_impairments(record: LabRecord, cables: Sequence[Cable]) -> list[Cable]:
     """The cables with what is done to each direction; ends that are gone or in the machine's own network have none."""
     backend, ends = backends.chosen(), [end for each in cables for end in (each.a, each.b)]

@@ -88,18 +88,23 @@ def _containerlab_source(path: Path, name: str, env: Mapping[str, str], *, nativ
 
 
 def _fabric_source(path: Path, name: str, text: str) -> Source:
+    return replace(source_of(text, str(path), name=name, file=str(path.absolute())), path=str(path.absolute()))
+
+
+def source_of(text: str, place: str, *, name: str = "", file: str = "") -> Source:
+    """The text of a fabric file as a source; `place` names it in messages, `file` is where it is on disk, if it is."""
     from topologies.files.fabric import parse_fabric, placed
     from topologies.planning import plan
     from topologies.render.assemble import lab
 
-    fabric = parse_fabric(text, str(path))
+    fabric = parse_fabric(text, place)
     if name:
         fabric = replace(fabric, name=name)
     try:
         planned = plan(fabric)
     except Mistake as error:
-        raise Mistake(placed(str(error), text, str(path))) from None
-    return Source(str(path.absolute()), lab(fabric, planned, file=str(path.absolute())), fabric, planned, text)
+        raise Mistake(placed(str(error), text, place)) from None
+    return Source(place, lab(fabric, planned, file=file), fabric, planned, text)
 
 
 def plan_of(record: LabRecord) -> "Plan | None":

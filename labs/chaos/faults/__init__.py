@@ -1,0 +1,1 @@
+"""What can go wrong in a fabric, each injected by the mechanism that makes it real."""

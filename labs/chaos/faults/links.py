@@ -1,0 +1,166 @@
+"""Faults of cables: down, flapping, dark in one direction, lossy, slow, too small, swapped."""
+
+from collections.abc import Callable, Sequence
+
+from labs.chaos.durations import seconds
+from labs.chaos.faults.model import (
+    Corruption,
+    Delay,
+    Flapping,
+    LinkDown,
+    Loss,
+    LossyRail,
+    MtuMismatch,
+    OneWay,
+    RateDrop,
+    SwappedCables,
+)
+from labs.chaos.live import Injected, Live, endpoint
+from labs.chaos.places import rail_cables
+from labs.impairing import impair, impaired
+from topologies.impairments.model import Impairment
+from topologies.model import Endpoint
+from topologies.plan import PlannedInterface
+from topologies.runtime.netlink import KernelLink
+
+
+def link_down(live: Live, step: LinkDown) -> Injected:
+    """Lower the end of a cable."""
+    near = endpoint(step.link)
+    live.door(near.node).link(near.interface, up=False)
+    return _carrier(live, near, heal=lambda: live.door(near.node).link(near.interface, up=True))
+
+
+def flapping(live: Live, step: Flapping) -> Injected:
+    """Lower the end of a cable; each beat then turns it over."""
+    near = endpoint(step.link)
+    live.door(near.node).link(near.interface, up=False)
+
+    def beat() -> None:
+        live.door(near.node).link(near.interface, up=not live.link(near).up)
+
+    return _carrier(live, near, heal=lambda: live.door(near.node).link(near.interface, up=True), beat=beat)
+
+
+def one_way(live: Live, step: OneWay) -> Injected:
+    """Lose all that leaves one end."""
+    return _impaired(live, [step.link], Impairment(loss_percent=100))
+
+
+def loss(live: Live, step: Loss) -> Injected:
+    """Lose a share of the packets."""
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), Impairment(loss_percent=step.percent))
+
+
+def corruption(live: Live, step: Corruption) -> Injected:
+    """Damage a share of the packets."""
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), Impairment(corruption_percent=step.percent))
+
+
+def delay(live: Live, step: Delay) -> Injected:
+    """Have packets wait."""
+    wanted = Impairment(delay_ms=seconds(step.delay) * 1000, jitter_ms=seconds(step.jitter) * 1000)
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), wanted)
+
+
+def rate_drop(live: Live, step: RateDrop) -> Injected:
+    """Let a cable carry less."""
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), Impairment(rate_mbps=step.mbps))
+
+
+def lossy_rail(live: Live, step: LossyRail) -> Injected:
+    """Lose a share of the packets on every cable of a rail, in both directions."""
+    ends = [each for end in rail_cables(live.fabric, step.rail) for each in _ends(live, end, one_way=False)]
+    return _impaired(live, ends, Impairment(loss_percent=step.percent), where=f"rail {step.rail}")
+
+
+def mtu_mismatch(live: Live, step: MtuMismatch) -> Injected:
+    """Have one end of a cable take smaller packets."""
+    near = endpoint(step.link)
+    before = live.link(near).mtu
+
+    def put(mtu: int) -> None:
+        live.tool(near.node, ["ip", "link", "set", "dev", near.interface, "mtu", str(mtu)])
+
+    def lacks(mtu: int) -> str:
+        found = live.link(near).mtu
+        return "" if found == mtu else f"{near} has MTU {found}"
+
+    put(step.mtu)
+    return Injected(step.link, lambda: lacks(step.mtu), lambda: put(before), lambda: lacks(before))
+
+
+def swapped_cables(live: Live, step: SwappedCables) -> Injected:
+    """Have the cables of two ports change places. What the ports have stays theirs: names, MAC and IP addresses."""
+    first, second = (Endpoint(step.node, each) for each in step.interfaces)
+    before = {each: live.link(each).index for each in (first, second)}
+
+    def swapped() -> bool:
+        return live.link(first).index == before[second]
+
+    _exchange(live, first, second)
+    return Injected(
+        f"{first} and {second}",
+        lambda: "" if swapped() else "the cables did not change places",
+        lambda: _exchange(live, first, second),
+        lambda: "the cables are still swapped" if swapped() else "",
+    )
+
+
+def _carrier(
+    live: Live, near: Endpoint, *, heal: Callable[[], None], beat: Callable[[], None] = lambda: None
+) -> Injected:
+    """A cable that was cut: seen where the far end has no carrier, over where both ends have."""
+    far = live.far(near)
+
+    def unhealed() -> str:
+        dark = [str(end) for end in (near, far) if not live.link(end).carrier]
+        return f"{', '.join(dark)} has no carrier" if dark else ""
+
+    return Injected(
+        str(near), lambda: f"{far} still has its carrier" if live.link(far).carrier else "", heal, unhealed, beat
+    )
+
+
+def _ends(live: Live, end: str, *, one_way: bool) -> list[str]:
+    return [end] if one_way else [end, str(live.far(endpoint(end)))]
+
+
+def _impaired(live: Live, ends: Sequence[str], wanted: Impairment, where: str = "") -> Injected:
+    """Impair what leaves these ends, in place of what was there, and put that back."""
+    ends = list(dict.fromkeys(ends))
+    before = impaired(live.record, ends)
+
+    def put_back() -> None:
+        for end, impairment in before.items():
+            impair(live.record, [end], impairment)
+
+    def lacks(expected: dict[str, Impairment]) -> str:
+        found = impaired(live.record, ends)
+        return next(
+            (f"{end} sends with {found[end].text() or 'nothing'}" for end in ends if found[end] != expected[end]), ""
+        )
+
+    impair(live.record, ends, wanted)
+    return Injected(
+        where or ", ".join(ends), lambda: lacks(dict.fromkeys(ends, wanted)), put_back, lambda: lacks(before)
+    )
+
+
+def _exchange(live: Live, first: Endpoint, second: Endpoint) -> None:
+    """Give two interfaces each other's names, MAC and planned addresses; one program, so nothing comes between."""
+    links = {end.interface: live.link(end) for end in (first, second)}
+    planned = {each.name: each for each in live.node(first.node).interfaces}
+    one, other = first.interface, second.interface
+    lines = [f"link set dev {name} down" for name in links]
+    lines += [f"address flush dev {name} scope global" for name in links]
+    lines += [f"link set dev {one} name spare", f"link set dev {other} name {one}", f"link set dev spare name {other}"]
+    lines += [line for name in links for line in _dressed(links[name], planned[name])]
+    live.tool(first.node, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
+
+
+def _dressed(was: KernelLink, planned: PlannedInterface) -> list[str]:
+    """What gives an interface the looks of the one whose name it has now."""
+    name = was.name
+    addresses = [f"address add {each} dev {name}{' nodad' if ':' in each else ''}" for each in planned.addresses]
+    return [f"link set dev {name} address {was.mac}", f"link set dev {name} up", *addresses]

@@ -1,0 +1,230 @@
+"""The faults that a scenario may name: one strict type each, told apart by the key `fault`. Values only.
+
+A place is the name of a node, or of one end of a cable (NODE:INTERFACE, or NODE-NODE for the first cable between two);
+`any leaf`, `any uplink` and the like leave the choice to the run's seed.
+"""
+
+from typing import Annotated, TypeAlias, get_args
+
+from msgspec import Meta, Struct
+
+from labs.chaos.durations import Duration
+
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40, description="Lower-case letters, digits, dashes."),
+]
+Percent = Annotated[float, Meta(gt=0, le=100)]
+Node = Annotated[str, Meta(description="A node's name, or `any leaf`, `any spine`, `any superspine`, `any host`.")]
+Cable = Annotated[
+    str, Meta(description="NODE:INTERFACE, NODE-NODE, `any uplink` (between switches) or `any host-link`.")
+]
+Daemon = Annotated[str, Meta(description="One of FRR's daemons, such as bgpd.")]
+
+
+class Step(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, tag_field="fault"):
+    """What every fault has: when it comes, counted from the proven steady state, and how long it lasts."""
+
+    at: Duration
+    lasts: Duration
+    name: Name = ""
+
+
+class LinkDown(Step, tag="link-down", frozen=True, kw_only=True):
+    """One end of a cable is lowered: both ends lose their carrier."""
+
+    link: Cable
+
+
+class Flapping(Step, tag="flapping", frozen=True, kw_only=True):
+    """A cable goes down and comes up again and again: `period` from one fall to the next, down for half of it."""
+
+    link: Cable
+    period: Duration
+
+
+class OneWay(Step, tag="one-way", frozen=True, kw_only=True):
+    """Nothing that leaves this end arrives, and everything that comes does: a transmitter that is dark but lit."""
+
+    link: Cable
+
+
+class Loss(Step, tag="loss", frozen=True, kw_only=True):
+    """A share of the packets is lost, in both directions unless `one_way`."""
+
+    link: Cable
+    percent: Percent
+    one_way: bool = False
+
+
+class Corruption(Step, tag="corruption", frozen=True, kw_only=True):
+    """A share of the packets has a bit turned over, in both directions unless `one_way`."""
+
+    link: Cable
+    percent: Percent
+    one_way: bool = False
+
+
+class Delay(Step, tag="delay", frozen=True, kw_only=True):
+    """Packets wait, in both directions unless `one_way`. Only where the kernel has netem."""
+
+    link: Cable
+    delay: Duration
+    jitter: Duration = "0ms"
+    one_way: bool = False
+
+
+class RateDrop(Step, tag="rate-drop", frozen=True, kw_only=True):
+    """A cable carries less than it should, in both directions unless `one_way`."""
+
+    link: Cable
+    mbps: Annotated[float, Meta(gt=0, description="10^6 bit/s.")]
+    one_way: bool = False
+
+
+class MtuMismatch(Step, tag="mtu-mismatch", frozen=True, kw_only=True):
+    """One end of a cable takes smaller packets than the other."""
+
+    link: Cable
+    mtu: Annotated[int, Meta(ge=1280, le=65535, description="Bytes; IPv6 needs 1280 (RFC 8200).")]
+
+
+class SwappedCables(Step, tag="swapped-cables", frozen=True, kw_only=True):
+    """Two cables of one node change places at its ports, as after a visit to the rack."""
+
+    node: Node
+    interfaces: tuple[str, str]
+
+
+class LossyRail(Step, tag="lossy-rail", frozen=True, kw_only=True):
+    """All cables of one rail's leaves lose a share of their packets."""
+
+    rail: Annotated[int, Meta(ge=1)]
+    percent: Percent
+
+
+class SwitchDead(Step, tag="switch-dead", frozen=True, kw_only=True):
+    """A node loses its power: every process dies, its neighbours lose carrier. It boots at the end."""
+
+    node: Node
+
+
+class SwitchPaused(Step, tag="switch-paused", frozen=True, kw_only=True):
+    """A node's processes stand still while its links stay up and its kernel forwards: a grey failure."""
+
+    node: Node
+
+
+class PowerCut(Step, tag="power-cut", frozen=True, kw_only=True):
+    """Several nodes lose their power at once: a leaf and its hosts, a plane of spines, or nodes by name."""
+
+    rack: str = ""
+    plane: Annotated[int, Meta(ge=0)] = 0
+    nodes: tuple[str, ...] = ()
+
+
+class DaemonKilled(Step, tag="daemon-killed", frozen=True, kw_only=True):
+    """A daemon gets SIGKILL; it is started again at the end."""
+
+    node: Node
+    daemon: Daemon = "bgpd"
+
+
+class DaemonHung(Step, tag="daemon-hung", frozen=True, kw_only=True):
+    """A daemon is stopped where it stands (SIGSTOP) and goes on at the end."""
+
+    node: Node
+    daemon: Daemon = "bgpd"
+
+
+class DaemonReconfigured(Step, tag="daemon-reconfigured", frozen=True, kw_only=True):
+    """A daemon is restarted with a line of its file changed: `find` becomes `put`, everywhere in it."""
+
+    node: Node
+    find: Annotated[str, Meta(min_length=1)]
+    put: str
+    daemon: Daemon = "bgpd"
+
+
+class WrongAsn(Step, tag="wrong-asn", frozen=True, kw_only=True):
+    """A node expects another AS number of a peer than the peer has."""
+
+    node: Node
+    peer: str
+
+
+class WrongPolicy(Step, tag="wrong-policy", frozen=True, kw_only=True):
+    """A node announces nothing any more, while all its sessions stay up: its outgoing filters refuse everything."""
+
+    node: Node
+
+
+class LeakedPrefix(Step, tag="leaked-prefix", frozen=True, kw_only=True):
+    """A node announces a prefix of the hosts' pool that is nobody's, and its filter lets it through."""
+
+    node: Node
+    prefix: str = ""
+
+
+class BlackHole(Step, tag="black-hole", frozen=True, kw_only=True):
+    """A node eats what goes to another's prefixes, while its routes and sessions are right."""
+
+    node: Node
+    to: str
+
+
+class WrongStatic(Step, tag="wrong-static", frozen=True, kw_only=True):
+    """A static route, better than BGP's, sends what goes to a node's prefixes out of the wrong interface."""
+
+    node: Node
+    to: str
+    interface: str
+
+
+class AclDrop(Step, tag="acl-drop", frozen=True, kw_only=True):
+    """A filter drops what is forwarded to a node's prefixes, or RoCEv2 packets to one queue pair."""
+
+    node: Node
+    to: str = ""
+    queue_pair: Annotated[int, Meta(ge=0, le=0xFFFFFF)] = 0
+
+
+class DuplicateAddress(Step, tag="duplicate-address", frozen=True, kw_only=True):
+    """A switch takes the first address of another node for its own."""
+
+    node: Node
+    of: str
+
+
+class PolarisedHash(Step, tag="polarised-hash", frozen=True, kw_only=True):
+    """All switches choose among equal ways by the same hash, so those of one tier leave ways of the next empty."""
+
+
+AnyFault: TypeAlias = (
+    LinkDown
+    | Flapping
+    | OneWay
+    | Loss
+    | Corruption
+    | Delay
+    | RateDrop
+    | MtuMismatch
+    | SwappedCables
+    | LossyRail
+    | SwitchDead
+    | SwitchPaused
+    | PowerCut
+    | DaemonKilled
+    | DaemonHung
+    | DaemonReconfigured
+    | WrongAsn
+    | WrongPolicy
+    | LeakedPrefix
+    | BlackHole
+    | WrongStatic
+    | AclDrop
+    | DuplicateAddress
+    | PolarisedHash
+)
+FAULTS: dict[str, type[AnyFault]] = {each.__struct_config__.tag: each for each in get_args(AnyFault)}
+"""All faults by the name that a file gives them."""

@@ -1,0 +1,39 @@
+"""Which function injects which fault."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from labs.chaos.faults import filters, links, model, nodes, routing
+from labs.chaos.live import Injected, Live
+
+INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
+    model.LinkDown: links.link_down,
+    model.Flapping: links.flapping,
+    model.OneWay: links.one_way,
+    model.Loss: links.loss,
+    model.Corruption: links.corruption,
+    model.Delay: links.delay,
+    model.RateDrop: links.rate_drop,
+    model.MtuMismatch: links.mtu_mismatch,
+    model.SwappedCables: links.swapped_cables,
+    model.LossyRail: links.lossy_rail,
+    model.SwitchDead: nodes.switch_dead,
+    model.SwitchPaused: nodes.switch_paused,
+    model.PowerCut: nodes.power_cut,
+    model.DaemonKilled: nodes.daemon_killed,
+    model.DaemonHung: nodes.daemon_hung,
+    model.DaemonReconfigured: nodes.daemon_reconfigured,
+    model.WrongAsn: routing.wrong_asn,
+    model.WrongPolicy: routing.wrong_policy,
+    model.LeakedPrefix: routing.leaked_prefix,
+    model.BlackHole: routing.black_hole,
+    model.WrongStatic: routing.wrong_static,
+    model.DuplicateAddress: routing.duplicate_address,
+    model.PolarisedHash: routing.polarised_hash,
+    model.AclDrop: filters.acl_drop,
+}
+
+
+def inject(live: Live, step: model.AnyFault) -> Injected:
+    """Begin a fault. Raises Mistake and Fault where it cannot be; nothing of it is left then."""
+    return INJECT[type(step)](live, step)
