@@ -50,9 +50,7 @@ def _static(node: NodePlan, seen: NodeFacts, hop_names: HopNames) -> Iterator[Di
 
 def _unplanned(node: NodePlan, live: dict[str, KernelRoute], hop_names: HopNames) -> Iterator[Difference]:
     """Routes of the main table that nobody planned; connected ones follow from the planned addresses."""
-    planned = {route.prefix for route in node.routes}
-    planned |= {_prefix(route) for route in node.static_routes if route.table == MAIN_TABLE}
-    planned |= set(_connected(node)) | {LINK_LOCAL, MULTICAST}
+    planned = planned_prefixes(node)
     for prefix, route in live.items():
         over = hop_names(route.hops)
         if prefix in planned or route.type in NOWHERE or _is_management(route, over):
@@ -62,6 +60,13 @@ def _unplanned(node: NodePlan, live: dict[str, KernelRoute], hop_names: HopNames
         protocol = PROTOCOLS.get(route.protocol, f"protocol {route.protocol}")
         found = f"{protocol} route {_over(over)}"
         yield Difference(node.name, f"route {prefix}", What.ROUTE_UNPLANNED, "none", found)
+
+
+def planned_prefixes(node: NodePlan) -> set[str]:
+    """The prefixes that a node's main table may have; those of services come and go beside them."""
+    planned = {route.prefix for route in node.routes}
+    planned |= {_prefix(route) for route in node.static_routes if route.table == MAIN_TABLE}
+    return planned | set(_connected(node)) | {LINK_LOCAL, MULTICAST}
 
 
 def _connected(node: NodePlan) -> Iterator[str]:

@@ -11,6 +11,7 @@ from topologies.errors import ClosError, Fault
 from topologies.runtime import syscalls
 
 T = TypeVar("T")
+_READY, _FAILED = b"+", b"-"  # what a child says first: whether its work can begin
 
 
 class Held(Generic[T]):
@@ -18,16 +19,31 @@ class Held(Generic[T]):
 
     def __init__(self, what: str, gate: int, answer: BinaryIO) -> None:
         self._what, self._gate, self._answer = what, gate, answer
+        self._standing = b""
+
+    def ready(self) -> None:
+        """Wait until the work can begin; raises what kept it from that."""
+        if self._stands() == _FAILED:
+            self.result()
 
     def begin(self) -> None:
         """Let the work begin. A child that ended is no error here: `result` says so."""
         with suppress(BrokenPipeError):
             os.write(self._gate, b"\0")
 
+    def end(self) -> None:
+        """Let work that lasts end; `result` has what came of it."""
+        self.begin()
+
     def result(self) -> T:
         """Wait for the work, and return, or raise, what it did. Raises Fault where the child ended without a word."""
+        self._stands()
         outcome: T = _heard(self._what, self._answer.read())
         return outcome
+
+    def _stands(self) -> bytes:
+        self._standing = self._standing or self._answer.read(1)
+        return self._standing
 
 
 @contextmanager
@@ -37,6 +53,18 @@ def held(what: str, prepare: Callable[[], Callable[[], T]]) -> Iterator[Held[T]]
     Call it while the process has one thread. What the work opens stays in the child, which ends with this block and
     with this process; results come back pickled.
     """
+
+    def ready() -> Callable[[Callable[[], bool]], T]:
+        work = prepare()
+        return lambda _: work()
+
+    with lasting(what, ready) as child:
+        yield child
+
+
+@contextmanager
+def lasting(what: str, prepare: Callable[[], Callable[[Callable[[], bool]], T]]) -> Iterator[Held[T]]:
+    """As `held`, for work that goes on until it is let end: it is given a function that tells whether that was so."""
     (entry, gate), (reader, writer) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -63,21 +91,34 @@ def aside(what: str, work: Callable[[], T]) -> Iterator[Callable[[], T]]:
         yield child.result
 
 
-def _work(prepare: Callable[[], Callable[[], T]], entry: int, writer: int) -> None:
+def _work(prepare: Callable[[], Callable[[Callable[[], bool]], T]], entry: int, writer: int) -> None:
     """Be the child: get ready, wait, send what the work returned or raised, and end."""
     try:
         syscalls.die_with_parent(signal.SIGKILL)
         outcome: tuple[bool, object]
+        standing = _FAILED
         try:
             work = prepare()
+            standing = _READY
+            os.write(writer, standing)
             os.read(entry, 1)
-            outcome = (True, work())
+            os.set_blocking(entry, False)
+            outcome = (True, work(lambda: _ended(entry)))
         except (ClosError, OSError) as error:
             outcome = (False, error)
         with os.fdopen(writer, "wb") as pipe:
+            pipe.write(_FAILED if standing == _FAILED else b"")
             pickle.dump(outcome, pipe, pickle.HIGHEST_PROTOCOL)
     finally:
         os._exit(0)  # nothing may unwind into the caller's copy; who gets no whole answer says so
+
+
+def _ended(entry: int) -> bool:
+    try:
+        os.read(entry, 1)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _heard(what: str, data: bytes) -> Any:

@@ -4,6 +4,7 @@ All times are seconds. In a `Recording` they count from the moment at which the 
 begun; what was before is negative. The clock behind them is CLOCK_MONOTONIC, the same for all nodes of one machine.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -17,40 +18,29 @@ class Flow(Struct, frozen=True):
     source: str
     target: str
     family: str  # ipv4 or ipv6
-    number: int  # which of the flows between the two
-
-
-class Probe(Struct, frozen=True):
-    """One datagram: which flow it belongs to, when it was sent, and when it arrived (None: never)."""
-
-    flow: int
-    sent: float
-    arrived: float | None
+    number: int  # which of the flows between the two addresses
+    source_address: str
+    target_address: str
+    size: int  # bytes of payload; that of the last flow between two addresses makes packets as large as the way takes
 
 
 class Fidelity(Struct, frozen=True):
-    """Whether the prober kept up: `late` is how far behind its schedule it sent, p50, p99 and worst, in seconds;
-    `unsent` how many probes the machine did not get out at all; `interval` the time between two probes of one flow."""
+    """Whether the prober kept up. `interval`: between two probes of one flow; `late`: how far behind its schedule it
+    sent, in seconds; `unsent`: probes that were skipped because it was too late for them: nobody knows of their time.
+    `left_out`: flows that were not probed at all, so that the interval stays short."""
 
     interval: float
     late_p50: float
     late_p99: float
     late_worst: float
     unsent: int
-
-
-class ProbeLog(Struct, frozen=True):
-    """All that the mesh of probes saw, in order of sending."""
-
-    flows: tuple[Flow, ...]
-    probes: tuple[Probe, ...]
-    fidelity: Fidelity
+    left_out: int
 
 
 class Outage(Struct, frozen=True):
     """A time in which no probe of a flow arrived: from the first one lost to the first one after it that arrived.
 
-    `ended` is None where none arrived any more. The true time is shorter by up to two probe intervals.
+    `ended` is None where none arrived any more. The true time may be an interval longer or shorter.
     """
 
     flow: Flow
@@ -60,12 +50,24 @@ class Outage(Struct, frozen=True):
 
 
 class Bin(Struct, frozen=True):
-    """How many probes of a flow were sent within a short time, and how many of those were lost."""
+    """How many probes were sent from one node to another within a short time, and how many of those were lost."""
 
-    flow: Flow
+    source: str
+    target: str
+    family: str
     begun: float
     sent: int
     lost: int
+
+
+class ProbeLog(Struct, frozen=True):
+    """What the mesh of probes saw. `width` is that of each bin, in seconds."""
+
+    flows: tuple[Flow, ...]
+    outages: tuple[Outage, ...]
+    bins: tuple[Bin, ...]
+    width: float
+    fidelity: Fidelity
 
 
 class Kind(StrEnum):
@@ -78,6 +80,7 @@ class Kind(StrEnum):
     ROUTE_ADDED = "route_added"
     ROUTE_REPLACED = "route_replaced"
     ROUTE_REMOVED = "route_removed"
+    LEAKED = "leaked"  # a route came that no plan has
 
 
 class Event(Struct, frozen=True):
@@ -103,15 +106,15 @@ class Episode(Struct, frozen=True):
 
 
 class Recording(Struct, frozen=True):
-    """A whole run. `leaked`: routes seen in a kernel that no plan has, as (node, prefix). `differences`: what a check
-    with its mesh found after all had been healed and had time to settle."""
+    """A whole run. `differences`: what a check with its mesh found after all had been healed and had had its time.
+    `missed`: what could not be followed, in words."""
 
     probes: ProbeLog
     events: tuple[Event, ...]
     episodes: tuple[Episode, ...]
-    leaked: tuple[tuple[str, str], ...]
     differences: tuple[Difference, ...]
     ended: float
+    missed: tuple[str, ...] = ()
 
 
 class Verdict(Struct, frozen=True):
@@ -121,3 +124,25 @@ class Verdict(Struct, frozen=True):
     holds: bool
     measured: str
     why: str = ""
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """Everything about one run of a scenario: what was asked, where it ran, what was seen, and the verdicts."""
+
+    scenario: str
+    about: str
+    path: str
+    seed: int
+    red: bool  # whether it ran as its own proof changes it, and must fail
+    runtime: str
+    began: str  # ISO 8601
+    versions: Mapping[str, str]
+    fabric_text: str
+    phases: Mapping[str, float]  # seconds
+    recording: Recording
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def green(self) -> bool:
+        """Whether every expectation holds."""
+        return all(each.holds for each in self.verdicts)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from labs.chaos.durations import Duration, seconds
 from labs.chaos.faults.model import FAULTS, AnyFault, Flapping, Name
+from labs.chaos.judge import Standing
 from topologies import deploy
 from topologies.errors import Mistake
 from topologies.files.complaint import nearest
@@ -33,8 +34,8 @@ class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A scenario as written. `fabric` is a fabric file's content, or the path of one, from the scenario's own folder.
 
     `lead` passes between the proven steady state and time 0, `rest` between the last healing and the end. `settle` is
-    how long the fabric may take to be as planned again. `red` changes the scenario so that it must fail: the proof
-    that its expectations mean something.
+    how long the fabric may take to be as planned again. `tolerate` names what need not be true of this scenario though
+    it must of all others. `red` changes it so that it must fail: the proof that its expectations mean something.
     """
 
     scenario: Name
@@ -47,6 +48,7 @@ class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     lead: Duration = "1s"
     rest: Duration = "1s"
     settle: Duration = "30s"
+    tolerate: tuple[Standing, ...] = ()
     red: "Red | None" = None
 
 

@@ -10,7 +10,7 @@ import socket as sockets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
@@ -124,6 +124,10 @@ class Door:
         """A file of the node."""
         with os.fdopen(self._open(path, os.O_RDONLY), "rb") as file:
             return file.read()
+
+    def open(self, path: str) -> BinaryIO:
+        """A file of the node, opened for reading; raises OSError where there is none."""
+        return os.fdopen(self._open(path, os.O_RDONLY), "rb")
 
     def write(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Put a file into the node, whole: readers see the old or the new one. A former file's owner is kept."""

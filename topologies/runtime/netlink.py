@@ -1,9 +1,10 @@
-"""The one door for rtnetlink: a socket that lives in a network namespace, sends batches and lists what is there."""
+"""The one door for rtnetlink: sockets that live in a network namespace, send batches, list what is there, and hear what
+changes."""
 
 import os
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -24,13 +25,14 @@ __all__ = [
     "KernelNeighbour",
     "KernelRoute",
 ]
-__all__ += ["Netlink", "Request"]
+__all__ += ["Netlink", "Request", "RouteMonitor"]
 
 BATCH = 200  # messages in one send
 _HEADER = struct.Struct("=IHHII")
 _ERROR, _DONE = 2, 3
 _DUMP_INTERRUPTED = 0x10
 _SOL_NETLINK, _EXT_ACK, _STRICT = 270, 11, 12
+_ROUTE_GROUPS = 0x40 | 0x400  # RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE
 _TRIES = 3  # how often a list is asked for when it changes under our hands
 
 Value = TypeVar("Value")
@@ -162,9 +164,41 @@ class Netlink:
         return list(decode.messages(memoryview(self._buffer)[:size]))
 
 
-def _socket() -> socket.socket:
+class RouteMonitor:
+    """Hears every change of a kernel's routes as it is made. A context manager; it keeps its namespace alive."""
+
+    def __init__(self, netns: int | str) -> None:
+        with inside_netns(netns):
+            self._socket = _socket(_ROUTE_GROUPS)
+        self._socket.setblocking(False)
+
+    def __enter__(self) -> "RouteMonitor":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket and its namespace."""
+        self._socket.close()
+
+    def changes(self) -> Iterator[decode.RouteChange]:
+        """What has changed since the last call. Raises Fault where the kernel had more to say than could be held."""
+        while True:
+            try:
+                data = self._socket.recv(1 << 18)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise Fault(f"changes of routes were lost: {error.strerror}") from error
+            yield from decode.route_changes(memoryview(data))
+
+
+def _socket(groups: int = 0) -> socket.socket:
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
     made.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
     made.setsockopt(_SOL_NETLINK, _STRICT, 1)
-    made.bind((0, 0))
+    made.bind((0, groups))
     return made

@@ -19,6 +19,8 @@ _U32 = struct.Struct("=I")
 _STATS = struct.Struct("=8Q")
 _TYPE_MASK = 0x3FFF
 _DEAD, _LINKDOWN = 1, 16
+_NEW_ROUTE, _DEL_ROUTE = 24, 25
+_REPLACE = 0x100
 
 ROUTE_TYPES = {1: "unicast", 2: "local", 3: "broadcast", 4: "anycast", 5: "multicast", 6: "blackhole", 7: "unreachable"}
 ROUTE_TYPES |= {8: "prohibit", 9: "throw", 10: "nat"}
@@ -55,6 +57,14 @@ class KernelRoute(NamedTuple):
     type: str
     metric: int
     source: str  # the preferred source address, "" when none
+
+
+class RouteChange(NamedTuple):
+    """A route that came, or went. `replaces`: it took the place of one to the same prefix."""
+
+    route: KernelRoute
+    gone: bool
+    replaces: bool
 
 
 class Counters(Struct, frozen=True):
@@ -187,6 +197,14 @@ def route(body: memoryview) -> KernelRoute:
         _number(found, 6),
         _address(source) if source is not None else "",
     )
+
+
+def route_changes(data: memoryview) -> Iterator[RouteChange]:
+    """The changes in one read of a monitoring socket."""
+    for message in messages(data):
+        if message.type in (_NEW_ROUTE, _DEL_ROUTE):
+            gone, replaces = message.type == _DEL_ROUTE, bool(message.flags & _REPLACE)
+            yield RouteChange(route(message.body), gone, replaces)
 
 
 def link(body: memoryview) -> KernelLink:

@@ -80,6 +80,10 @@ class Store(Struct, frozen=True):
         except Fault as error:
             raise Fault(f"{error}; `closlab down {name}` goes by the record before it") from error
 
+    def written(self, name: str) -> int:
+        """When the record of a lab was written last, in nanoseconds since the epoch; raises OSError without one."""
+        return (self.folder(name) / RECORD).stat().st_mtime_ns
+
     def readable(self, name: str) -> LabRecord:
         """The record of a lab, or the one before where that is spoilt; raises Fault when neither can be read."""
         folder = self.folder(name)

@@ -1,0 +1,172 @@
+"""One run of a scenario: bring the fabric up, prove it steady, break and heal it on time, and judge what was seen."""
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from labs.bringup import Brought, bring_up, settle, verdict
+from labs.chaos.durations import seconds
+from labs.chaos.expressions.checking import checked
+from labs.chaos.faults.model import AnyFault
+from labs.chaos.faults.table import inject
+from labs.chaos.judge import judge
+from labs.chaos.live import Injected, Live
+from labs.chaos.model import Bin, Episode, Outage, ProbeLog, Recording, Run
+from labs.chaos.places import settle_places
+from labs.chaos.probing.layout import lay_out
+from labs.chaos.probing.prober import probing
+from labs.chaos.scenario import Loaded
+from labs.chaos.timeline import Deed, timeline
+from labs.chaos.watching.watcher import watching
+from topologies import deploy
+from topologies.errors import Fault, Mistake
+from topologies.runtime.model import Say
+from topologies.runtime.store import Store, here
+from topologies.version import VERSION
+from topologies.waiting import until
+
+EFFECT = 10.0  # seconds that a fault may take to have its effect
+OFTEN = 0.005  # seconds between two looks at whether it has
+MOST = 3  # differences quoted
+
+
+class Asked(Struct, frozen=True):
+    """How to run a scenario. `seed` None: the scenario's own. `keep`: leave the lab up afterwards."""
+
+    runtime: str = "netns"
+    seed: int | None = None
+    red: bool = False
+    keep: bool = False
+    within: float = 120
+
+
+def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> Run:
+    """Run a scenario once. Raises Mistake for what cannot be run at all, before anything is up, and Fault where the
+    fabric is not steady before it is broken, or a fault has no effect; the lab is down then."""
+    at = at or here()
+    scenario, fabric, plan = loaded.scenario, loaded.source.fabric, loaded.source.plan
+    if fabric is None or plan is None:
+        raise Mistake(
+            f"{loaded.path}: a scenario runs on a fabric file; a containerlab file has no plan to come back to"
+        )
+    seed = scenario.seed if asked.seed is None else asked.seed
+    steps = settle_places(scenario.steps, fabric, seed)
+    for text in scenario.expect:
+        checked(text, [step.name for step in steps])
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    with ExitStack() as stack:
+        brought = bring_up(loaded.source, asked.runtime, say=say, within=asked.within, at=at)
+        stack.callback(deploy.down, brought.record.name, at=at)
+        _refuse_unsteady(brought)
+        live = Live(brought.record, fabric, plan, at)
+        recording = _recorded(loaded, live, steps, seed, say, at)
+        if asked.keep:
+            stack.pop_all()
+    return Run(
+        scenario=scenario.scenario,
+        about=scenario.about,
+        path=loaded.path,
+        seed=seed,
+        red=asked.red,
+        runtime=asked.runtime,
+        began=began,
+        versions={"closlab": VERSION, "python": platform.python_version(), "kernel": platform.release()},
+        fabric_text=loaded.source.text,
+        phases=brought.record.phases,
+        recording=recording,
+        verdicts=judge(scenario.expect, recording, tolerated=scenario.tolerate),
+    )
+
+
+def _recorded(loaded: Loaded, live: Live, steps: Sequence[AnyFault], seed: int, say: Say, at: Store) -> Recording:
+    """Everything between the first probe and the last look."""
+    scenario = loaded.scenario
+    layout = lay_out(live.plan, rate=scenario.probes.rate, flows=scenario.probes.flows, seed=seed)
+    with ExitStack() as stack:
+        prober = stack.enter_context(probing(live.record, layout, rate=scenario.probes.rate, at=at))
+        watcher = stack.enter_context(watching(live.record, live.plan, at=at))
+        prober.ready()
+        watcher.ready()
+        prober.begin()
+        watcher.begin()
+        zero = time.monotonic() + seconds(scenario.lead)
+        episodes = play(live, steps, zero, say)
+        settle(live.record, live.plan, seconds(scenario.settle))
+        wait_until(time.monotonic() + seconds(scenario.rest))
+        ended = time.monotonic()
+        prober.end()
+        watcher.end()
+        log, watched = prober.result(), watcher.result()
+    return Recording(
+        shifted(log, zero),
+        tuple(replace(event, at=event.at - zero) for event in watched.events),
+        episodes,
+        verdict(live.record, live.plan).differences,
+        ended - zero,
+        watched.missed,
+    )
+
+
+def play(live: Live, steps: Sequence[AnyFault], zero: float, say: Say) -> tuple[Episode, ...]:
+    """Inject and heal all faults on time; `zero` is the moment, on the monotonic clock, from which steps count.
+
+    Raises Fault where one is not seen to take effect, or not seen to be over.
+    """
+    under_way: dict[int, Injected] = {}
+    episodes: dict[int, Episode] = {}
+    moments = timeline(steps)
+    for number, moment in enumerate(moments, 1):
+        wait_until(zero + moment.at)
+        step, began = steps[moment.step], time.monotonic() - zero
+        match moment.deed:
+            case Deed.INJECT:
+                under_way[moment.step] = injected = inject(live, step)
+                seen = _seen(f"{step.name} ({injected.where}) has taken effect", injected.unseen, EFFECT, zero)
+                fault = str(step.__struct_config__.tag)
+                episodes[moment.step] = Episode(step.name, fault, injected.where, began, seen)
+            case Deed.BEAT:
+                under_way[moment.step].beat()
+            case Deed.HEAL:
+                injected = under_way.pop(moment.step)
+                injected.heal()
+                over = _seen(f"{step.name} ({injected.where}) is over", injected.unhealed, EFFECT, zero)
+                episodes[moment.step] = replace(episodes[moment.step], healing=began, healed=over)
+        say("faults", number, len(moments))
+    return tuple(sorted(episodes.values(), key=lambda each: each.injected))
+
+
+def wait_until(moment: float) -> None:
+    """Let the time pass until a moment of the monotonic clock: a schedule, which waits for nothing else."""
+    while (left := moment - time.monotonic()) > 0:
+        time.sleep(left)
+
+
+def shifted(log: ProbeLog, zero: float) -> ProbeLog:
+    """The same with all times counted from `zero`."""
+
+    def outage(each: Outage) -> Outage:
+        return replace(each, begun=each.begun - zero, ended=None if each.ended is None else each.ended - zero)
+
+    def binned(each: Bin) -> Bin:
+        return replace(each, begun=each.begun - zero)
+
+    return replace(log, outages=tuple(map(outage, log.outages)), bins=tuple(map(binned, log.bins)))
+
+
+def _seen(what: str, missing: Callable[[], str], within: float, zero: float) -> float:
+    """When a thing was seen to be so, counted from `zero`."""
+    until(what, missing, within=within, every=OFTEN, longest=OFTEN * 10)
+    return time.monotonic() - zero
+
+
+def _refuse_unsteady(brought: Brought) -> None:
+    """Raise Fault where a fabric is not as planned before anything was broken: nothing could be told from it."""
+    found = brought.report.differences if brought.report else ()
+    if found:
+        quoted = "; ".join(str(each) for each in found[:MOST])
+        raise Fault(f"the fabric is not as planned before anything was broken ({len(found)} differences): {quoted}")

@@ -1,0 +1,101 @@
+"""A recording as named series of samples: what expectations speak of. Pure.
+
+A sample has a time, a value and labels. What a series means, in which unit, and which labels it has, stands in SERIES,
+from which messages and the documentation are made.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from labs.chaos.model import Episode, Event, Kind, Recording
+
+SECONDS, COUNT = "s", ""
+
+
+class Sample(Struct, frozen=True):
+    """One value at one time."""
+
+    at: float
+    value: float
+    labels: Mapping[str, str]
+
+
+class Described(Struct, frozen=True):
+    """What a series is."""
+
+    about: str
+    unit: str
+    labels: tuple[str, ...]
+
+
+PAIR = ("source", "target", "family")
+SERIES: dict[str, Described] = {
+    "outage": Described("how long a flow's probes were lost, at the first one lost", SECONDS, (*PAIR, "flow")),
+    "sent": Described("probes sent, in short times", COUNT, PAIR),
+    "lost": Described("probes lost, by when they were sent", COUNT, PAIR),
+    "bgp_down": Described("1 for each BGP session that went down", COUNT, ("node", "peer")),
+    "bgp_up": Described("1 for each BGP session that came up", COUNT, ("node", "peer")),
+    "bfd_down": Described("1 for each BFD session that went down", COUNT, ("node", "peer")),
+    "bfd_up": Described("1 for each BFD session that came up", COUNT, ("node", "peer")),
+    "route_change": Described("1 for each route that a kernel was given or lost", COUNT, ("node", "prefix", "change")),
+    "leaked": Described("1 for each route that came and that no plan has", COUNT, ("node", "prefix")),
+    "reconvergence": Described(
+        "from a fault, or from its healing, to the last route that changed for it", SECONDS, ("step", "edge")
+    ),
+    "difference": Described("1 for each thing that is not as planned at the end", COUNT, ("node", "what")),
+}
+"""Every series by name."""
+_SESSIONS = {Kind.BGP_DOWN: "bgp_down", Kind.BGP_UP: "bgp_up", Kind.BFD_DOWN: "bfd_down", Kind.BFD_UP: "bfd_up"}
+_CHANGES = {Kind.ROUTE_ADDED: "added", Kind.ROUTE_REPLACED: "replaced", Kind.ROUTE_REMOVED: "removed"}
+
+
+def series(recording: Recording) -> dict[str, tuple[Sample, ...]]:
+    """All samples of a recording by the name of their series; a series in which nothing happened is empty."""
+    found: dict[str, list[Sample]] = {name: [] for name in SERIES}
+    for name, sample in _samples(recording):
+        found[name].append(sample)
+    return {name: tuple(samples) for name, samples in found.items()}
+
+
+def _samples(recording: Recording) -> Iterator[tuple[str, Sample]]:
+    for outage in recording.probes.outages:
+        flow, ended = outage.flow, recording.ended if outage.ended is None else outage.ended
+        labels = {"source": flow.source, "target": flow.target, "family": flow.family, "flow": str(flow.number)}
+        yield "outage", Sample(outage.begun, ended - outage.begun, labels)
+    for each in recording.probes.bins:
+        labels = {"source": each.source, "target": each.target, "family": each.family}
+        yield "sent", Sample(each.begun, each.sent, labels)
+        yield "lost", Sample(each.begun, each.lost, labels)
+    for event in recording.events:
+        yield from _of_event(event)
+    for difference in recording.differences:
+        labels = {"node": difference.node, "what": str(difference.what)}
+        yield "difference", Sample(recording.ended, 1, labels)
+    yield from _reconvergence(recording)
+
+
+def _of_event(event: Event) -> Iterator[tuple[str, Sample]]:
+    if event.kind in _SESSIONS:
+        yield _SESSIONS[event.kind], Sample(event.at, 1, {"node": event.node, "peer": event.subject})
+    elif event.kind is Kind.LEAKED:
+        yield "leaked", Sample(event.at, 1, {"node": event.node, "prefix": event.subject})
+    else:
+        labels = {"node": event.node, "prefix": event.subject, "change": _CHANGES[event.kind]}
+        yield "route_change", Sample(event.at, 1, labels)
+
+
+def _reconvergence(recording: Recording) -> Iterator[tuple[str, Sample]]:
+    """Each edge of each episode owns the route changes up to the next edge of any."""
+    edges = sorted(_edges(recording.episodes))
+    times = [event.at for event in recording.events if event.kind in _CHANGES]
+    for (begun, step, edge), until in zip(edges, [*(each[0] for each in edges[1:]), recording.ended], strict=True):
+        last = max((at for at in times if begun <= at < until), default=begun)
+        yield "reconvergence", Sample(begun, last - begun, {"step": step, "edge": edge})
+
+
+def _edges(episodes: tuple[Episode, ...]) -> Iterator[tuple[float, str, str]]:
+    for episode in episodes:
+        yield episode.injected, episode.name, "fault"
+        if episode.healing is not None:
+            yield episode.healing, episode.name, "heal"
