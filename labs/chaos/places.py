@@ -33,12 +33,17 @@ def chosen(seed: int, step: str, key: str, candidates: Sequence[str]) -> str:
     return candidates[int.from_bytes(digest[:8], "big") % len(candidates)]
 
 
-def struck(step: AnyFault, fabric: Fabric) -> tuple[str, ...]:
-    """The nodes that a settled power cut or a fault of one node hits; () for faults of cables."""
-    if isinstance(step, PowerCut):
-        return _cut(step, fabric)
-    node = getattr(step, "node", "")
-    return (node,) if node else ()
+def hit(step: AnyFault, fabric: Fabric) -> tuple[str, ...]:
+    """The nodes, or the ends of cables, that a settled fault is for; () where it is for all."""
+    match step:
+        case PowerCut():
+            return cut_off(step, fabric)
+        case LossyRail():
+            return rail_cables(fabric, step.rail)
+        case SwappedCables():
+            return tuple(f"{step.node}:{each}" for each in step.interfaces)
+    place = getattr(step, "link", "") or getattr(step, "node", "")
+    return (place,) if place else ()
 
 
 def rail_cables(fabric: Fabric, rail: int) -> tuple[str, ...]:
@@ -115,7 +120,7 @@ def _refuse(step: AnyFault, fabric: Fabric, place: str) -> None:
         case AclDrop() if bool(step.to) == bool(step.queue_pair):
             raise Mistake(f"{place}: say either `to` or `queue_pair`")
         case PowerCut():
-            _cut(step, fabric)
+            cut_off(step, fabric)
         case LossyRail() if not rail_cables(fabric, step.rail):
             rails = sorted({str(node.rail) for node in fabric.nodes if node.rail})
             raise Mistake(f"{place}: rail: no rail {step.rail}; there are {', '.join(rails) or 'none'}")
@@ -141,7 +146,8 @@ def _refuse_stranger(node: str, peer: str, fabric: Fabric, place: str) -> None:
         raise Mistake(f"{place}: peer: {node} has no cable to {peer}; it has to {', '.join(beside)}")
 
 
-def _cut(step: PowerCut, fabric: Fabric) -> tuple[str, ...]:
+def cut_off(step: PowerCut, fabric: Fabric) -> tuple[str, ...]:
+    """The nodes that a power cut hits; raises Mistake where the fabric has none of the kind."""
     place = f"step {step.name!r}"
     if [bool(step.rack), bool(step.plane), bool(step.nodes)].count(True) != 1:
         raise Mistake(f"{place}: say one of `rack`, `plane` and `nodes`")

@@ -17,7 +17,7 @@ from labs.chaos.faults.table import inject
 from labs.chaos.judge import judge
 from labs.chaos.live import Injected, Live
 from labs.chaos.model import Bin, Episode, Outage, ProbeLog, Recording, Run
-from labs.chaos.places import settle_places
+from labs.chaos.places import hit, settle_places
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.probing.prober import probing
 from labs.chaos.scenario import Loaded
@@ -78,6 +78,7 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
         versions={"closlab": VERSION, "python": platform.python_version(), "kernel": platform.release()},
         fabric_text=loaded.source.text,
         phases=brought.record.phases,
+        hit=tuple(dict.fromkeys(place for step in steps for place in hit(step, fabric))),
         recording=recording,
         verdicts=judge(scenario.expect, recording, tolerated=scenario.tolerate),
     )

@@ -10,6 +10,7 @@ from labs.cli import (
     link_commands,
     look_commands,
     node_commands,
+    scenario_commands,
     traffic_commands,
     validate_commands,
     ztp_commands,
@@ -27,6 +28,7 @@ def build() -> typer.Typer:
     _lab_commands(app)
     _node_commands(app)
     _automation_commands(app)
+    _scenario_commands(app)
     _traffic_commands(app)
     _look_commands(app)
     return app
@@ -59,6 +61,12 @@ def _node_commands(app: typer.Typer) -> None:
     for verb in ("status", "approve", "reprovision"):
         ztp.command(verb)(getattr(ztp_commands, f"ztp_{verb}"))
     app.add_typer(ztp, name="ztp", rich_help_panel=panel)
+
+
+def _scenario_commands(app: typer.Typer) -> None:
+    panel = "Scenarios"
+    app.command("run", rich_help_panel=panel)(scenario_commands.run)
+    app.command("scenarios", rich_help_panel=panel)(scenario_commands.scenarios)
 
 
 def _traffic_commands(app: typer.Typer) -> None:

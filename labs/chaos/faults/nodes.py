@@ -13,7 +13,7 @@ from labs.chaos.faults.model import (
     SwitchPaused,
 )
 from labs.chaos.live import Injected, Live
-from labs.chaos.places import struck
+from labs.chaos.places import cut_off
 from topologies.errors import Fault, Mistake
 from topologies.runtime import identity
 from topologies.runtime.door import NodeProcess
@@ -29,7 +29,7 @@ def switch_dead(live: Live, step: SwitchDead) -> Injected:
 
 def power_cut(live: Live, step: PowerCut) -> Injected:
     """Cut the power of several nodes, one right after the other."""
-    return _dead(live, struck(step, live.fabric))
+    return _dead(live, cut_off(step, live.fabric))
 
 
 def switch_paused(live: Live, step: SwitchPaused) -> Injected:

@@ -16,8 +16,8 @@ from labs.chaos.live import Injected, Live
 from telemetry.frr import parse_states
 from telemetry.model import ESTABLISHED
 from topologies.errors import Mistake
-from topologies.macs import link_local
 from topologies.plan import IPV6, PlannedInterface
+from topologies.render.assemble import link_local
 from topologies.render.policy import OWN
 
 PREFERENCE = "10"  # of the rule that eats packets: before the tables that BGP fills

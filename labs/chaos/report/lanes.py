@@ -1,0 +1,119 @@
+"""The timeline of a run as lanes of an SVG: faults, loss, routes, sessions. Pure; positions in pixels."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from labs.chaos.model import Kind, Recording
+
+WIDTH, LEFT = 960.0, 110.0  # of the whole picture, and of the names of lanes
+BAR, GAP, LANE = 20.0, 6.0, 64.0  # heights of a fault's bar, between bars, and of a lane of figures
+TICKS = 8  # labels of the time axis, about
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+MARKS = {Kind.BGP_DOWN: "▼", Kind.BGP_UP: "▲", Kind.BFD_DOWN: "▽", Kind.BFD_UP: "△"}
+_CHANGES = (Kind.ROUTE_ADDED, Kind.ROUTE_REPLACED, Kind.ROUTE_REMOVED)
+
+
+class Scale(Struct, frozen=True):
+    """Seconds to pixels."""
+
+    begun: float
+    ended: float
+
+    def __call__(self, at: float) -> float:
+        """Where a time lies."""
+        share = (at - self.begun) / (self.ended - self.begun)
+        return round(LEFT + min(max(share, 0.0), 1.0) * (WIDTH - LEFT - 10), 1)
+
+    @property
+    def ticks(self) -> Iterator[float]:
+        """Round times to label."""
+        span = self.ended - self.begun
+        step = next((each for each in STEPS if span / each <= TICKS), STEPS[-1])
+        first = int(self.begun / step) - 1
+        for number in range(first, first + int(span / step) + 3):
+            if self.begun <= number * step <= self.ended:
+                yield round(number * step, 3)
+
+
+class Bar(Struct, frozen=True):
+    """Something that lasted: from where to where, its name, and words for it."""
+
+    x: float
+    width: float
+    name: str
+    title: str
+
+
+class Column(Struct, frozen=True):
+    """A figure in a short time, as a column of that height below the lane's own."""
+
+    x: float
+    width: float
+    height: float
+    title: str
+
+
+class Mark(Struct, frozen=True):
+    """A moment: a sign, and words for it."""
+
+    x: float
+    sign: str
+    title: str
+
+
+def scale_of(recording: Recording) -> Scale:
+    """From the first probe to the end."""
+    begun = min((each.begun for each in recording.probes.bins), default=0.0)
+    return Scale(min(begun, 0.0), max(recording.ended, 0.001))
+
+
+def faults(recording: Recording, scale: Scale) -> list[Bar]:
+    """Every episode as a bar."""
+    found = []
+    for each in recording.episodes:
+        ended = recording.ended if each.healed is None else each.healed
+        x = scale(each.injected)
+        words = f"{each.name}: {each.fault}, {each.where}, {each.injected:.3f} s to {ended:.3f} s"
+        found.append(Bar(x, max(scale(ended) - x, 2.0), each.name, words))
+    return found
+
+
+def loss(recording: Recording, scale: Scale) -> list[Column]:
+    """The share of probes lost, where any were; a full column is all of them."""
+    sent, lost = Counter[float](), Counter[float]()
+    for each in recording.probes.bins:
+        sent[each.begun] += each.sent
+        lost[each.begun] += each.lost
+    shares = {at: lost[at] / count for at, count in sorted(sent.items()) if lost[at]}
+    words = {at: f"{at:.2f} s: {share:.1%} lost ({lost[at]} of {sent[at]})" for at, share in shares.items()}
+    return _columns(shares, words, recording.probes.width, scale)
+
+
+def routes(recording: Recording, scale: Scale) -> list[Column]:
+    """How many routes changed in each short time; a full column is the most that did at once."""
+    width = recording.probes.width
+    counts = Counter(int(each.at // width) for each in recording.events if each.kind in _CHANGES)
+    most = max(counts.values(), default=1)
+    shares = {number * width: count / most for number, count in sorted(counts.items())}
+    words = {number * width: f"{number * width:.2f} s: {count} changes of routes" for number, count in counts.items()}
+    return _columns(shares, words, width, scale)
+
+
+def sessions(recording: Recording, scale: Scale) -> list[Mark]:
+    """Sessions that went down or came up."""
+    return [
+        Mark(
+            scale(each.at),
+            MARKS[each.kind],
+            f"{each.at:.3f} s: {each.node}: {each.kind.replace('_', ' ')}, {each.subject}",
+        )
+        for each in recording.events
+        if each.kind in MARKS
+    ]
+
+
+def _columns(shares: dict[float, float], words: dict[float, str], width: float, scale: Scale) -> list[Column]:
+    thick = max(round(scale(scale.begun + width) - scale(scale.begun), 1), 1.0)
+    return [Column(scale(at), thick, round(max(share * (LANE - 8), 1.0), 1), words[at]) for at, share in shares.items()]

@@ -1,0 +1,94 @@
+"""A run as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. Pure."""
+
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from labs.chaos.judge import figure
+from labs.chaos.model import Outage, Recording, Run
+from labs.chaos.report import lanes
+from labs.chaos.series import SECONDS
+from labs.pictures import picture
+from topologies import deploy
+from topologies.render.graph.drawing import State, States
+
+if TYPE_CHECKING:
+    import jinja2
+
+WORST = 20  # pairs in the table of outages
+
+
+class Pair(Struct, frozen=True):
+    """What two nodes felt: how many flows had outages and how many there were, the longest in words, and what share of
+    the probes was lost."""
+
+    source: str
+    target: str
+    family: str
+    flows: int
+    outages: int
+    longest: str
+    lost: str
+
+
+def page(run: Run) -> str:
+    """The whole page."""
+    recording = run.recording
+    scale = lanes.scale_of(recording)
+    return _template().render(
+        run=run,
+        recording=recording,
+        failed=[each for each in run.verdicts if not each.holds],
+        sent=sum(each.sent for each in recording.probes.bins),
+        lost=sum(each.lost for each in recording.probes.bins),
+        pairs=pairs(recording),
+        lanes=lanes,
+        scale=scale,
+        fabric=_fabric(run),
+        figure=lambda value: figure(value, SECONDS),
+    )
+
+
+def pairs(recording: Recording) -> list[Pair]:
+    """The pairs that lost anything, the longest outage first, WORST at most."""
+    found: dict[tuple[str, str, str], list[Outage]] = defaultdict(list)
+    for outage in recording.probes.outages:
+        found[outage.flow.source, outage.flow.target, outage.flow.family].append(outage)
+    ranked = sorted(found.items(), key=lambda each: -max(_length(outage, recording) for outage in each[1]))
+    return [_pair(key, outages, recording) for key, outages in ranked[:WORST]]
+
+
+def _pair(key: tuple[str, str, str], outages: list[Outage], recording: Recording) -> Pair:
+    bins = [each for each in recording.probes.bins if (each.source, each.target, each.family) == key]
+    lost, sent = sum(each.lost for each in bins), sum(each.sent for each in bins)
+    longest = figure(max(_length(each, recording) for each in outages), SECONDS)
+    flows = len({each.flow.number for each in outages})
+    return Pair(*key, flows, len(outages), longest, f"{lost / sent:.2%}" if sent else "")
+
+
+def _length(outage: Outage, recording: Recording) -> float:
+    return (recording.ended if outage.ended is None else outage.ended) - outage.begun
+
+
+def _fabric(run: Run) -> str:
+    """The fabric drawn, with what was hit."""
+    lab = deploy.source_of(run.fabric_text, run.path).lab
+    nodes = {node.name: State.DOWN if node.name in run.hit else State.UP for node in lab.nodes}
+    return picture(lab, "svg", States(nodes, {end: State.DOWN for end in run.hit if ":" in end}))
+
+
+@cache
+def _template() -> "jinja2.Template":
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    return environment.get_template("page.html.j2")

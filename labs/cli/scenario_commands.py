@@ -1,0 +1,119 @@
+"""`closlab run` and `closlab scenarios`: break a fabric on a schedule, and judge whether it came through.
+
+What they work with is imported when they run, so that `--help` is quick.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labs.cli import screen
+from labs.cli.options import AsJson, RuntimeName
+from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
+
+if TYPE_CHECKING:
+    from labs.chaos.model import Run
+    from labs.chaos.scenario import Loaded
+
+
+def run(
+    what: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A scenario's file, or one of `closlab scenarios`.")],
+    runtime: RuntimeName = "netns",
+    seed: Annotated[int | None, typer.Option(metavar="S", min=0, help="Instead of the scenario's own.")] = None,
+    repeat: Annotated[int, typer.Option(metavar="N", min=1, help="Run N times, with seeds S, S+1 and so on.")] = 1,
+    red: Annotated[bool, typer.Option("--red", help="Run it as its own proof changes it: fine if it fails.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write JSON, JUnit and an HTML page there.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards, to be looked at.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run a scenario: exit code 0 if every expectation holds, 1 if one does not."""
+    from labs.chaos.library import found
+    from labs.chaos.scenario import load
+
+    if keep and repeat > 1:
+        raise Mistake("--keep leaves one lab up; it does not go with --repeat")
+    loaded = load(found(what), red=red)
+    runs = _runs(loaded, runtime, seed=seed, repeat=repeat, red=red, keep=keep, quiet=as_json)
+    if out is not None:
+        _write(runs, out)
+    if as_json:
+        from labs.chaos.report.document import document
+
+        screen.document({"fine": _fine(runs, red=red), "runs": [document(each) for each in runs]})
+    return EXIT_FINE if _fine(runs, red=red) else EXIT_CHECK_FAILED
+
+
+def scenarios(as_json: AsJson = False) -> int:
+    """List the scenarios that come with closlab."""
+    from labs.chaos.library import library
+    from labs.chaos.scenario import load
+
+    rows = [(path.stem, load(path).scenario.about) for path in library()]
+    if as_json:
+        screen.document({"scenarios": [{"name": name, "about": about} for name, about in rows]})
+    else:
+        screen.table(("SCENARIO", "ABOUT"), [list(row) for row in rows], wrapped=1)
+    return EXIT_FINE
+
+
+def _runs(
+    loaded: "Loaded", runtime: str, *, seed: int | None, repeat: int, red: bool, keep: bool, quiet: bool
+) -> "list[Run]":
+    from labs.chaos.running import Asked
+    from labs.chaos.running import run as run_once
+
+    first, done = loaded.scenario.seed if seed is None else seed, []
+    for number in range(first, first + repeat):
+        with screen.progress() as say:
+            done.append(run_once(loaded, Asked(runtime, number, red, keep), say=say))
+        if not quiet:
+            _show(done[-1])
+    return done
+
+
+def _show(run: "Run") -> None:
+    """One run on the terminal."""
+    for verdict in run.verdicts:
+        sign, rest = ("ok ", verdict.measured) if verdict.holds else ("NOT", verdict.why)
+        screen.result(f"  {sign}  {verdict.expectation}: {rest}")
+    for word in run.recording.missed:
+        screen.remark(f"warning: not followed: {word}")
+    late = run.recording.probes.fidelity
+    if late.unsent or late.late_p99 > late.interval:
+        screen.remark(f"warning: the prober was late ({late.late_p99 * 1000:.1f} ms, {late.unsent} probes skipped)")
+    failed = sum(not each.holds for each in run.verdicts)
+    if run.red:
+        words = "failed, as its proof must" if failed else "passed, though its proof must make it fail"
+        screen.verdict(f"{run.scenario} {words}, seed {run.seed}", good=bool(failed))
+        return
+    words = f"{failed} of {len(run.verdicts)} expectations failed" if failed else "passed"
+    screen.verdict(f"{run.scenario}: {words}, seed {run.seed}", good=not failed)
+    if failed:
+        screen.result(f"  again: {run.again}")
+
+
+def _fine(runs: "list[Run]", *, red: bool) -> bool:
+    return all(each.green != red for each in runs)
+
+
+def _write(runs: "list[Run]", folder: Path) -> None:
+    """The reports of all runs; raises Mistake where the folder cannot be written."""
+    import msgspec
+
+    from labs.chaos.report.document import document
+    from labs.chaos.report.junit import junit
+    from labs.chaos.report.page import page
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in runs:
+            name = f"{each.scenario}-{each.seed}{'-red' if each.red else ''}"
+            text = msgspec.json.format(msgspec.json.encode({"version": 1, **document(each)}), indent=1)
+            (folder / f"{name}.json").write_bytes(text)
+            (folder / f"{name}.html").write_text(page(each))
+        (folder / f"{runs[0].scenario}.junit.xml").write_text(junit(runs))
+    except OSError as error:
+        raise Mistake(f"cannot write into {folder}: {error.strerror}") from error
