@@ -51,7 +51,7 @@ def _standing(which: Standing, recording: Recording) -> Verdict:
 
 
 def _said(expectation: str, measured: str, *, bad: bool) -> Verdict:
-    return Verdict(expectation, not bad, measured, measured if bad else "")
+    return Verdict(expectation, not bad, measured, measured if bad else "", standing=True)
 
 
 def _verdict(text: str, expression: Expression, scope: Scope) -> Verdict:
@@ -83,7 +83,9 @@ def _unit(call: Call) -> str:
 
 
 def figure(value: float, unit: str) -> str:
-    """A value as a person reads it: such as 412 ms, 1.25 s, 17."""
+    """A value as a person reads it: such as 85 us, 412 ms, 1.25 s, 17."""
     if unit != SECONDS:
         return f"{value:.6g}"
-    return f"{value * 1000:.3g} ms" if abs(value) < 1 else f"{value:.3g} s"
+    if abs(value) >= 1:
+        return f"{value:.3g} s"
+    return f"{value * 1000:.3g} ms" if abs(value) >= 0.001 or not value else f"{value * 1e6:.3g} us"

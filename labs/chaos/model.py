@@ -119,12 +119,14 @@ class Recording(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What became of one expectation. `measured` shows its figures in words; `why` is "" where it holds."""
+    """What became of one expectation. `measured` shows its figures in words; `why` is "" where it holds. `standing`: it
+    is expected of every scenario."""
 
     expectation: str
     holds: bool
     measured: str
     why: str = ""
+    standing: bool = False
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -154,3 +156,8 @@ class Run(Struct, frozen=True, kw_only=True):
     def green(self) -> bool:
         """Whether every expectation holds."""
         return all(each.holds for each in self.verdicts)
+
+    @property
+    def fine(self) -> bool:
+        """Whether it went as it must: green, or, where it is its own proof, with an expectation of its own failed."""
+        return any(not each.holds and not each.standing for each in self.verdicts) if self.red else self.green

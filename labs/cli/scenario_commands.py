@@ -39,11 +39,12 @@ def run(
     runs = _runs(loaded, runtime, seed=seed, repeat=repeat, red=red, keep=keep, quiet=as_json)
     if out is not None:
         _write(runs, out)
+    fine = all(each.fine for each in runs)
     if as_json:
         from labs.chaos.report.document import document
 
-        screen.document({"fine": _fine(runs, red=red), "runs": [document(each) for each in runs]})
-    return EXIT_FINE if _fine(runs, red=red) else EXIT_CHECK_FAILED
+        screen.document({"fine": fine, "runs": [document(each) for each in runs]})
+    return EXIT_FINE if fine else EXIT_CHECK_FAILED
 
 
 def scenarios(as_json: AsJson = False) -> int:
@@ -86,17 +87,15 @@ def _show(run: "Run") -> None:
         screen.remark(f"warning: the prober was late ({late.late_p99 * 1000:.1f} ms, {late.unsent} probes skipped)")
     failed = sum(not each.holds for each in run.verdicts)
     if run.red:
-        words = "failed, as its proof must" if failed else "passed, though its proof must make it fail"
-        screen.verdict(f"{run.scenario} {words}, seed {run.seed}", good=bool(failed))
+        words = (
+            "failed, as its proof must" if run.fine else "did not fail by an expectation of its own, as its proof must"
+        )
+        screen.verdict(f"{run.scenario} {words}, seed {run.seed}", good=run.fine)
         return
     words = f"{failed} of {len(run.verdicts)} expectations failed" if failed else "passed"
     screen.verdict(f"{run.scenario}: {words}, seed {run.seed}", good=not failed)
     if failed:
         screen.result(f"  again: {run.again}")
-
-
-def _fine(runs: "list[Run]", *, red: bool) -> bool:
-    return all(each.green != red for each in runs)
 
 
 def _write(runs: "list[Run]", folder: Path) -> None:

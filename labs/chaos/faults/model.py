@@ -160,10 +160,11 @@ class WrongPolicy(Step, tag="wrong-policy", frozen=True, kw_only=True):
 
 
 class LeakedPrefix(Step, tag="leaked-prefix", frozen=True, kw_only=True):
-    """A node announces a prefix of the hosts' pool that is nobody's, and its filter lets it through."""
+    """A node announces a prefix of the hosts' pool that is nobody's; with `past_filter` its filter lets it through."""
 
     node: Node
     prefix: str = ""
+    past_filter: bool = True
 
 
 class BlackHole(Step, tag="black-hole", frozen=True, kw_only=True):

@@ -13,10 +13,10 @@ from labs.chaos.faults.model import (
     WrongStatic,
 )
 from labs.chaos.live import Injected, Live
-from telemetry.frr import parse_states
+from telemetry.frr import parse_own, parse_states
 from telemetry.model import ESTABLISHED
 from topologies.errors import Mistake
-from topologies.plan import IPV6, PlannedInterface
+from topologies.plan import IPV4, IPV6, PlannedInterface
 from topologies.render.assemble import link_local
 from topologies.render.policy import OWN
 
@@ -85,9 +85,10 @@ def wrong_policy(live: Live, step: WrongPolicy) -> Injected:
 
 
 def leaked_prefix(live: Live, step: LeakedPrefix) -> Injected:
-    """Announce what is nobody's, with a hole in the filter that lets it pass; seen where a peer has the route."""
+    """Announce what is nobody's, with a hole in the filter where it is to pass; seen in the node's own table of BGP, or
+    where a peer has the route."""
     prefix = step.prefix or _nobodys(live)
-    family = "ipv6" if ":" in prefix else "ipv4"
+    family = IPV6 if ":" in prefix else IPV4
     allow = f"{'ipv6' if family == IPV6 else 'ip'} prefix-list {OWN} seq 900 permit {prefix}"
     peers = [each.peer for each in live.node(step.node).routing_sessions]
 
@@ -96,16 +97,22 @@ def leaked_prefix(live: Live, step: LeakedPrefix) -> Injected:
 
     def heal() -> None:
         announce("no ")
-        live.configure(step.node, f"no {allow}")
+        if step.past_filter:
+            live.configure(step.node, f"no {allow}")
 
     def having() -> list[str]:
-        return [peer for peer in peers if prefix in _prefixes(live, peer)]
+        own = parse_own(live.door(step.node).vty("bgpd", f"show bgp {family} unicast json"))
+        return [step.node] * (prefix in own) + [peer for peer in peers if prefix in _prefixes(live, peer)]
 
-    live.configure(step.node, allow)
+    def unseen() -> str:
+        return "" if len(having()) > step.past_filter else f"it is not in the tables of {step.node} and its peers"
+
+    if step.past_filter:
+        live.configure(step.node, allow)
     announce("")
     return Injected(
         f"{prefix} by {step.node}",
-        lambda: "" if having() else f"no peer of {step.node} has {prefix}",
+        unseen,
         heal,
         lambda: f"{', '.join(having())} still has {prefix}" if having() else "",
     )

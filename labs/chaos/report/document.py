@@ -23,7 +23,7 @@ def document(run: Run) -> dict[str, Any]:
         "versions": dict(run.versions),
         "fabric": run.fabric_text,
         "phases": {name: round(value, 3) for name, value in run.phases.items()},
-        "fine": run.green,
+        "fine": run.fine,
         "verdicts": to_builtins(run.verdicts),
         "episodes": to_builtins(recording.episodes),
         "events": to_builtins(recording.events),

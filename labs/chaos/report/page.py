@@ -13,6 +13,7 @@ from labs.chaos.report import lanes
 from labs.chaos.series import SECONDS
 from labs.pictures import picture
 from topologies import deploy
+from topologies.lab import Veth
 from topologies.render.graph.drawing import State, States
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def _fabric(run: Run) -> str:
     """The fabric drawn, with what was hit."""
     lab = deploy.source_of(run.fabric_text, run.path).lab
     nodes = {node.name: State.DOWN if node.name in run.hit else State.UP for node in lab.nodes}
-    return picture(lab, "svg", States(nodes, {end: State.DOWN for end in run.hit if ":" in end}))
+    whole = {str(link.a): State.UP for link in lab.links if isinstance(link, Veth)}
+    return picture(lab, "svg", States(nodes, whole | {end: State.DOWN for end in run.hit if ":" in end}))
 
 
 @cache
