@@ -1,6 +1,6 @@
 """Faults of cables: down, flapping, dark in one direction, lossy, slow, too small, swapped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from labs.chaos.durations import seconds
 from labs.chaos.faults.model import (
@@ -20,8 +20,9 @@ from labs.chaos.places import rail_cables
 from labs.impairing import impair, impaired
 from topologies.impairments.model import Impairment
 from topologies.model import Endpoint
-from topologies.plan import PlannedInterface
-from topologies.runtime.netlink import KernelLink
+from topologies.waiting import until
+
+KNOWN = 5.0  # seconds that zebra may take to hear of a new name
 
 
 def link_down(live: Live, step: LinkDown) -> Injected:
@@ -148,19 +149,31 @@ def _impaired(live: Live, ends: Sequence[str], wanted: Impairment, where: str = 
 
 
 def _exchange(live: Live, first: Endpoint, second: Endpoint) -> None:
-    """Give two interfaces each other's names, MAC and planned addresses; one program, so nothing comes between."""
+    """Give two interfaces each other's names, MAC and planned addresses.
+
+    zebra hears of names and of addresses on two ways, and drops an address whose interface it does not know yet by its
+    name. So addresses come when it knows.
+    """
     links = {end.interface: live.link(end) for end in (first, second)}
     planned = {each.name: each for each in live.node(first.node).interfaces}
     one, other = first.interface, second.interface
     lines = [f"link set dev {name} down" for name in links]
     lines += [f"address flush dev {name} scope global" for name in links]
     lines += [f"link set dev {one} name spare", f"link set dev {other} name {one}", f"link set dev spare name {other}"]
-    lines += [line for name in links for line in _dressed(links[name], planned[name])]
+    lines += [f"link set dev {name} address {was.mac}" for name, was in links.items()]
+    lines += [f"link set dev {name} up" for name in links]
     live.tool(first.node, ["ip", "-batch", "-"], "\n".join(lines) + "\n")
+    indexes = {one: links[other].index, other: links[one].index}
+    until(f"zebra of {first.node} knows its ports", lambda: _unknown(live, first.node, indexes), within=KNOWN)
+    addresses = [(each, name) for name in links for each in planned[name].addresses]
+    words = [f"address add {each} dev {name}{' nodad' if ':' in each else ''}" for each, name in addresses]
+    live.tool(first.node, ["ip", "-batch", "-"], "\n".join(words) + "\n")
 
 
-def _dressed(was: KernelLink, planned: PlannedInterface) -> list[str]:
-    """What gives an interface the looks of the one whose name it has now."""
-    name = was.name
-    addresses = [f"address add {each} dev {name}{' nodad' if ':' in each else ''}" for each in planned.addresses]
-    return [f"link set dev {name} address {was.mac}", f"link set dev {name} up", *addresses]
+def _unknown(live: Live, node: str, indexes: Mapping[str, int]) -> str:
+    """An interface whose index zebra does not have yet under that name."""
+    door = live.door(node)
+    for name, index in indexes.items():
+        if f" index {index} " not in door.vty("zebra", f"show interface {name}"):
+            return name
+    return ""
