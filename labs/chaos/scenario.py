@@ -4,6 +4,7 @@ Strict YAML with a JSON Schema for editors; whatever is wrong in it is a Mistake
 """
 
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,14 +95,13 @@ def json_schema() -> dict[str, Any]:
 
 def named(scenario: Scenario) -> Scenario:
     """The same with a name for each step that has none: that of its fault, and a number from the second on."""
-    taken: dict[str, int] = {each.name: 1 for each in scenario.steps if each.name}
+    taken = {each.name for each in scenario.steps}
     steps = []
     for step in scenario.steps:
-        name = step.name
-        if not name:
-            fault = str(step.__struct_config__.tag)
-            taken[fault] = taken.get(fault, 0) + 1
-            name = fault if taken[fault] == 1 else f"{fault}-{taken[fault]}"
+        fault = str(step.__struct_config__.tag)
+        free = (each for each in chain([fault], (f"{fault}-{number}" for number in count(2))) if each not in taken)
+        name = step.name or next(free)
+        taken.add(name)
         steps.append(replace(step, name=name))
     return replace(scenario, steps=tuple(steps))
 

@@ -1,5 +1,6 @@
 """The timeline of a run as lanes of an SVG: faults, loss, routes, sessions. Pure; positions in pixels."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from labs.chaos.model import Kind, Recording
 
 WIDTH, LEFT = 960.0, 110.0  # of the whole picture, and of the names of lanes
 BAR, GAP, LANE = 20.0, 6.0, 64.0  # heights of a fault's bar, between bars, and of a lane of figures
+NARROWEST = 2.0  # pixels of a column
 TICKS = 8  # labels of the time axis, about
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 MARKS = {Kind.BGP_DOWN: "▼", Kind.BGP_UP: "▲", Kind.BFD_DOWN: "▽", Kind.BFD_UP: "△"}
@@ -82,23 +84,29 @@ def faults(recording: Recording, scale: Scale) -> list[Bar]:
 
 def loss(recording: Recording, scale: Scale) -> list[Column]:
     """The share of probes lost, where any were; a full column is all of them."""
-    sent, lost = Counter[float](), Counter[float]()
+    width = _column_width(recording, scale)
+    sent, lost = Counter[int](), Counter[int]()
     for each in recording.probes.bins:
-        sent[each.begun] += each.sent
-        lost[each.begun] += each.lost
-    shares = {at: lost[at] / count for at, count in sorted(sent.items()) if lost[at]}
-    words = {at: f"{at:.2f} s: {share:.1%} lost ({lost[at]} of {sent[at]})" for at, share in shares.items()}
-    return _columns(shares, words, recording.probes.width, scale)
+        sent[int(each.begun // width)] += each.sent
+        lost[int(each.begun // width)] += each.lost
+    return [
+        _column(
+            at * width, lost[at] / sent[at], f"{lost[at] / sent[at]:.1%} lost ({lost[at]} of {sent[at]})", width, scale
+        )
+        for at in sorted(sent)
+        if lost[at]
+    ]
 
 
 def routes(recording: Recording, scale: Scale) -> list[Column]:
     """How many routes changed in each short time; a full column is the most that did at once."""
-    width = recording.probes.width
+    width = _column_width(recording, scale)
     counts = Counter(int(each.at // width) for each in recording.events if each.kind in _CHANGES)
     most = max(counts.values(), default=1)
-    shares = {number * width: count / most for number, count in sorted(counts.items())}
-    words = {number * width: f"{number * width:.2f} s: {count} changes of routes" for number, count in counts.items()}
-    return _columns(shares, words, width, scale)
+    return [
+        _column(at * width, count / most, f"{count} changes of routes", width, scale)
+        for at, count in sorted(counts.items())
+    ]
 
 
 def sessions(recording: Recording, scale: Scale) -> list[Mark]:
@@ -114,6 +122,13 @@ def sessions(recording: Recording, scale: Scale) -> list[Mark]:
     ]
 
 
-def _columns(shares: dict[float, float], words: dict[float, str], width: float, scale: Scale) -> list[Column]:
-    thick = max(round(scale(scale.begun + width) - scale(scale.begun), 1), 1.0)
-    return [Column(scale(at), thick, round(max(share * (LANE - 8), 1.0), 1), words[at]) for at, share in shares.items()]
+def _column_width(recording: Recording, scale: Scale) -> float:
+    """Seconds of a column: a bin, or as many as make it wide enough to be seen."""
+    width = recording.probes.width
+    pixels = (WIDTH - LEFT - 10) * width / (scale.ended - scale.begun)
+    return width * max(math.ceil(NARROWEST / pixels), 1)
+
+
+def _column(at: float, share: float, words: str, width: float, scale: Scale) -> Column:
+    thick = round(max(scale(scale.begun + width) - scale(scale.begun), 1.0), 1)
+    return Column(scale(at), thick, round(max(share * (LANE - 8), 1.0), 1), f"{at:.2f} s: {words}")

@@ -1,0 +1,32 @@
+"""A recording made by hand: one link down for a second, felt by one of four flows."""
+
+from msgspec.structs import replace
+
+from labs.chaos.model import Bin, Episode, Event, Fidelity, Flow, Kind, Outage, ProbeLog, Recording
+
+FLOWS = tuple(
+    Flow(source, target, "ipv4", number, f"10.0.0.{source[-1]}", f"10.0.0.{target[-1]}", 16)
+    for source, target in (("h1", "h2"), ("h2", "h1"))
+    for number in (0, 1)
+)
+FIDELITY = Fidelity(0.01, 0.0001, 0.0005, 0.002, 0, 0)
+EPISODE = Episode("cut", "link-down", "leaf1:eth1", 1.0, 1.01, 2.0, 2.02)
+
+
+def recording(
+    *outages: tuple[int, float, float | None], events: tuple[Event, ...] = (), **changes: object
+) -> Recording:
+    """A recording of four seconds; an outage is a flow's number, its begin and its end, a probe lost every 10 ms."""
+    found = tuple(
+        Outage(FLOWS[flow], begun, ended, round(((4.0 if ended is None else ended) - begun) * 100))
+        for flow, begun, ended in outages
+    )
+    bins = tuple(
+        Bin(flow.source, flow.target, flow.family, second - 1.0, 100, 0) for second in range(5) for flow in FLOWS[::2]
+    )
+    return replace(Recording(ProbeLog(FLOWS, found, bins, 1.0, FIDELITY), events, (EPISODE,), (), 4.0), **changes)
+
+
+def event(at: float, kind: Kind, node: str = "leaf1", subject: str = "spine1") -> Event:
+    """An event."""
+    return Event(at, node, kind, subject)
