@@ -69,8 +69,9 @@ class Loaded(Struct, frozen=True):
     source: deploy.Source
 
 
-def load(path: Path, *, red: bool = False) -> Loaded:
-    """Read a scenario and its fabric; `red`: as its own proof changes it. Mistake for what is wrong in either."""
+def load(path: Path, *, red: bool = False, name: str = "") -> Loaded:
+    """Read a scenario and its fabric. `red`: as its own proof changes it; `name`: that of the lab, instead of the
+    scenario's. Raises Mistake for what is wrong in either."""
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -83,7 +84,7 @@ def load(path: Path, *, red: bool = False) -> Loaded:
             raise Mistake(f"{path}: it has no key `red`, so nothing says what must make it fail")
         fabric = merged(fabric, scenario.red.fabric)
         scenario = replace(scenario, steps=(*scenario.steps, *scenario.red.steps))
-    written = yaml.safe_dump({**fabric, "name": scenario.scenario}, sort_keys=False)
+    written = yaml.safe_dump({**fabric, "name": name or scenario.scenario}, sort_keys=False)
     source = deploy.source_of(written, f"{path}: fabric")
     return Loaded(str(path.absolute()), named(scenario), source)
 

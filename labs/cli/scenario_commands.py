@@ -26,6 +26,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write JSON, JUnit and an HTML page there.")
     ] = None,
+    name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as the scenario.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards, to be looked at.")] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -35,7 +36,7 @@ def run(
 
     if keep and repeat > 1:
         raise Mistake("--keep leaves one lab up; it does not go with --repeat")
-    loaded = load(found(what), red=red)
+    loaded = load(found(what), red=red, name=name)
     runs = _runs(loaded, runtime, seed=seed, repeat=repeat, red=red, keep=keep, quiet=as_json)
     if out is not None:
         _write(runs, out)
