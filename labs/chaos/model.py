@@ -4,7 +4,6 @@ All times are seconds. In a `Recording` they count from the moment at which the 
 begun; what was before is negative. The clock behind them is CLOCK_MONOTONIC, the same for all nodes of one machine.
 """
 
-import shlex
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -142,15 +141,10 @@ class Run(Struct, frozen=True, kw_only=True):
     versions: Mapping[str, str]
     fabric_text: str
     phases: Mapping[str, float]  # seconds
+    again: str  # the command that runs it once more
     hit: tuple[str, ...]  # nodes, and ends of cables, that faults were meant for
     recording: Recording
     verdicts: tuple[Verdict, ...]
-
-    @property
-    def again(self) -> str:
-        """The command that runs it once more."""
-        runtime = "" if self.runtime == "netns" else f" --runtime {self.runtime}"
-        return f"closlab run {shlex.quote(self.path)} --seed {self.seed}{runtime}{' --red' if self.red else ''}"
 
     @property
     def green(self) -> bool:

@@ -4,8 +4,8 @@ A choice depends on the seed, the step's name and the key alone, so a step that 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -18,8 +18,7 @@ ANY = "any "
 ROLES = {f"{ANY}{role.value}": role for role in Role}
 UPLINK, HOST_LINK = f"{ANY}uplink", f"{ANY}host-link"
 
-Choose: TypeAlias = Callable[[str, Sequence[str]], str]
-"""Given a key and what may be chosen, the choice."""
+T = TypeVar("T")
 
 
 def settle_places(steps: Sequence[AnyFault], fabric: Fabric, seed: int) -> tuple[AnyFault, ...]:
@@ -27,7 +26,7 @@ def settle_places(steps: Sequence[AnyFault], fabric: Fabric, seed: int) -> tuple
     return tuple(_settled(step, fabric, seed) for step in steps)
 
 
-def chosen(seed: int, step: str, key: str, candidates: Sequence[str]) -> str:
+def chosen(seed: int, step: str, key: str, candidates: Sequence[T]) -> T:
     """One of the candidates: the same one for the same seed, step and key, in every version of Python."""
     digest = hashlib.sha256(f"{seed}/{step}/{key}".encode()).digest()
     return candidates[int.from_bytes(digest[:8], "big") % len(candidates)]

@@ -1,6 +1,7 @@
 """One run of a scenario: bring the fabric up, prove it steady, break and heal it on time, and judge what was seen."""
 
 import platform
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,13 +17,11 @@ from labs.chaos.faults.model import AnyFault
 from labs.chaos.faults.table import inject
 from labs.chaos.judge import judge
 from labs.chaos.live import Injected, Live
-from labs.chaos.model import Bin, Episode, Outage, ProbeLog, Recording, Run
+from labs.chaos.model import Episode, Recording, Run
+from labs.chaos.observing import completed, observing
 from labs.chaos.places import hit, settle_places
-from labs.chaos.probing.layout import lay_out
-from labs.chaos.probing.prober import probing
 from labs.chaos.scenario import Loaded
 from labs.chaos.timeline import Deed, timeline
-from labs.chaos.watching.watcher import watching
 from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.runtime.model import Say
@@ -62,7 +61,7 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
     with ExitStack() as stack:
         brought = bring_up(loaded.source, asked.runtime, say=say, within=asked.within, at=at)
         stack.callback(deploy.down, brought.record.name, at=at)
-        _refuse_unsteady(brought)
+        refuse_unsteady(brought)
         live = Live(brought.record, fabric, plan, at)
         recording = _recorded(loaded, live, steps, seed, say, at)
         if asked.keep:
@@ -75,46 +74,37 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
         red=asked.red,
         runtime=asked.runtime,
         began=began,
-        versions={"closlab": VERSION, "python": platform.python_version(), "kernel": platform.release()},
+        versions=versions(),
         fabric_text=loaded.source.text,
         phases=brought.record.phases,
+        again=shlex.join(_again(loaded, asked, seed)),
         hit=tuple(dict.fromkeys(place for step in steps for place in hit(step, fabric))),
         recording=recording,
         verdicts=judge(scenario.expect, recording, tolerated=scenario.tolerate),
     )
 
 
+def _again(loaded: Loaded, asked: Asked, seed: int) -> list[str]:
+    """The command that runs it once more."""
+    runtime = [] if asked.runtime == "netns" else ["--runtime", asked.runtime]
+    return ["closlab", "run", loaded.path, "--seed", str(seed), *runtime, *(["--red"] if asked.red else [])]
+
+
 def _recorded(loaded: Loaded, live: Live, steps: Sequence[AnyFault], seed: int, say: Say, at: Store) -> Recording:
     """Everything between the first probe and the last look."""
     scenario = loaded.scenario
-    layout = lay_out(live.plan, rate=scenario.probes.rate, flows=scenario.probes.flows, seed=seed)
-    with ExitStack() as stack:
-        prober = stack.enter_context(probing(live.record, layout, rate=scenario.probes.rate, at=at))
-        watcher = stack.enter_context(watching(live.record, live.plan, at=at))
-        prober.ready()
-        watcher.ready()
-        prober.begin()
-        watcher.begin()
-        zero = time.monotonic() + seconds(scenario.lead)
-        episodes = play(live, steps, zero, say)
+    probes, lead = scenario.probes, seconds(scenario.lead)
+    with observing(live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at) as observation:
+        episodes = play(live, steps, observation.zero, say)
         settle(live.record, live.plan, seconds(scenario.settle))
         wait_until(time.monotonic() + seconds(scenario.rest))
-        ended = time.monotonic()
-        prober.end()
-        watcher.end()
-        log, watched = prober.result(), watcher.result()
-    return Recording(
-        shifted(log, zero),
-        tuple(replace(event, at=event.at - zero) for event in watched.events),
-        episodes,
-        verdict(live.record, live.plan).differences,
-        ended - zero,
-        watched.missed,
-    )
+        seen = observation.end()
+    return completed(seen, episodes, verdict(live.record, live.plan).differences)
 
 
-def play(live: Live, steps: Sequence[AnyFault], zero: float, say: Say) -> tuple[Episode, ...]:
-    """Inject and heal all faults on time; `zero` is the moment, on the monotonic clock, from which steps count.
+def play(live: Live, steps: Sequence[AnyFault], zero: float, say: Say, *, begun: float = 0.0) -> tuple[Episode, ...]:
+    """Inject and heal all faults on time. `zero` is the moment of the monotonic clock from which episodes count, and
+    `begun` how many seconds later the time of the steps begins.
 
     Raises Fault where one is not seen to take effect, or not seen to be over.
     """
@@ -122,7 +112,7 @@ def play(live: Live, steps: Sequence[AnyFault], zero: float, say: Say) -> tuple[
     episodes: dict[int, Episode] = {}
     moments = timeline(steps)
     for number, moment in enumerate(moments, 1):
-        wait_until(zero + moment.at)
+        wait_until(zero + begun + moment.at)
         step, began = steps[moment.step], time.monotonic() - zero
         match moment.deed:
             case Deed.INJECT:
@@ -147,16 +137,9 @@ def wait_until(moment: float) -> None:
         time.sleep(left)
 
 
-def shifted(log: ProbeLog, zero: float) -> ProbeLog:
-    """The same with all times counted from `zero`."""
-
-    def outage(each: Outage) -> Outage:
-        return replace(each, begun=each.begun - zero, ended=None if each.ended is None else each.ended - zero)
-
-    def binned(each: Bin) -> Bin:
-        return replace(each, begun=each.begun - zero)
-
-    return replace(log, outages=tuple(map(outage, log.outages)), bins=tuple(map(binned, log.bins)))
+def versions() -> dict[str, str]:
+    """What a run ran on."""
+    return {"closlab": VERSION, "python": platform.python_version(), "kernel": platform.release()}
 
 
 def _seen(what: str, missing: Callable[[], str], within: float, zero: float) -> float:
@@ -165,7 +148,7 @@ def _seen(what: str, missing: Callable[[], str], within: float, zero: float) -> 
     return time.monotonic() - zero
 
 
-def _refuse_unsteady(brought: Brought) -> None:
+def refuse_unsteady(brought: Brought) -> None:
     """Raise Fault where a fabric is not as planned before anything was broken: nothing could be told from it."""
     found = brought.report.differences if brought.report else ()
     if found:

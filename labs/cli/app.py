@@ -66,6 +66,7 @@ def _node_commands(app: typer.Typer) -> None:
 def _scenario_commands(app: typer.Typer) -> None:
     panel = "Scenarios"
     app.command("run", rich_help_panel=panel)(scenario_commands.run)
+    app.command("soak", rich_help_panel=panel)(scenario_commands.soak)
     app.command("scenarios", rich_help_panel=panel)(scenario_commands.scenarios)
 
 

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labs.cli import screen
-from labs.cli.options import AsJson, RuntimeName
+from labs.cli.options import AsJson, RuntimeName, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
 if TYPE_CHECKING:
     from labs.chaos.model import Run
     from labs.chaos.scenario import Loaded
+
+OutFolder = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write JSON, JUnit and an HTML page there.")
+]
 
 
 def run(
@@ -23,9 +27,7 @@ def run(
     seed: Annotated[int | None, typer.Option(metavar="S", min=0, help="Instead of the scenario's own.")] = None,
     repeat: Annotated[int, typer.Option(metavar="N", min=1, help="Run N times, with seeds S, S+1 and so on.")] = 1,
     red: Annotated[bool, typer.Option("--red", help="Run it as its own proof changes it: fine if it fails.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Write JSON, JUnit and an HTML page there.")
-    ] = None,
+    out: OutFolder = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as the scenario.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up afterwards, to be looked at.")] = False,
     as_json: AsJson = False,
@@ -46,6 +48,37 @@ def run(
 
         screen.document({"fine": fine, "runs": [document(each) for each in runs]})
     return EXIT_FINE if fine else EXIT_CHECK_FAILED
+
+
+def soak(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A fabric file.")],
+    minutes: Annotated[float, typer.Option(metavar="M", min=0.01, help="How long.")] = 10,
+    seed: Annotated[int, typer.Option(metavar="S", min=0, help="What faults are drawn by.")] = 1,
+    rate: Annotated[int, typer.Option(metavar="N", min=10, max=50_000, help="Probes a second.")] = 1000,
+    within: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="How long the fabric may take to be as planned.")
+    ] = 30,
+    runtime: RuntimeName = "netns",
+    name: Annotated[str, typer.Option(metavar="NAME", help="Call the lab so instead of as its file says.")] = "",
+    out: OutFolder = None,
+    as_json: AsJson = False,
+) -> int:
+    """Break a fabric at random, again and again: 1 as soon as it does not come back to its plan."""
+    from labs.chaos.soak import soak as soaked
+    from topologies import deploy
+
+    source = deploy.load(file, name=name)
+    with screen.progress() as say:
+        done = soaked(source, runtime, minutes=minutes, seed=seed, rate=rate, within=within, say=say)
+    if out is not None:
+        _write([done], out)
+    if as_json:
+        from labs.chaos.report.document import document
+
+        screen.document({"fine": done.fine, "runs": [document(done)]})
+    else:
+        _show(done)
+    return EXIT_FINE if done.fine else EXIT_CHECK_FAILED
 
 
 def scenarios(as_json: AsJson = False) -> int:

@@ -128,15 +128,18 @@ class _Prober:
 
     def log(self, left_out: int) -> ProbeLog:
         """What was seen."""
-        probes = list(zip(self._flow, self._sent, self._arrived, strict=True))
         interval = len(self._flows) / self._rate
+        width = windows.width_for((self._sent[-1] - self._sent[0]) / 1e9 if self._sent else 0)
         return ProbeLog(
             self._flows,
-            windows.outages(self._flows, probes),
-            windows.bins(self._flows, probes, zero=0),
-            windows.WIDTH,
+            windows.outages(self._flows, self._probes()),
+            windows.bins(self._flows, self._probes(), width=width),
+            width,
             windows.fidelity(self._late, interval=interval, unsent=self._unsent, left_out=left_out),
         )
+
+    def _probes(self) -> Iterator[windows.Seen]:
+        return zip(self._flow, self._sent, self._arrived, strict=True)
 
     def _send(self, number: int) -> None:
         probe = len(self._sent)

@@ -32,6 +32,7 @@ def ran(seen: Recording, *expectations: str) -> Run:
         versions={"closlab": "1", "kernel": "6.1"},
         fabric_text=FABRIC,
         phases={"links": 0.1},
+        again="closlab run '/labs/my scenario.yml' --seed 7",
         hit=("leaf1:eth1", "spine2"),
         recording=seen,
         verdicts=judge(expectations, seen),

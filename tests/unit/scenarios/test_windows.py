@@ -55,14 +55,14 @@ def test_outages_and_bins_count_every_lost_probe_once(rows: list[str]) -> None:
     probes, lost = seen(*rows), sum(row.count("x") for row in rows)
 
     assert sum(each.lost for each in windows.outages(FLOWS, probes)) == lost
-    counted = windows.bins(FLOWS, probes, zero=0, width=0.05)
+    counted = windows.bins(FLOWS, probes, width=0.05)
     assert sum(each.lost for each in counted) == lost
     assert sum(each.sent for each in counted) == len(probes)
 
 
-def test_bins_are_of_pairs_and_begin_at_zero() -> None:
+def test_bins_are_of_pairs() -> None:
     """Two flows of one pair share a bin; a probe sent at its end belongs to the next."""
-    counted = windows.bins(FLOWS, seen("....", "x..."), zero=0, width=0.02)
+    counted = windows.bins(FLOWS, seen("....", "x..."), width=0.02)
 
     assert [(each.begun, each.sent, each.lost) for each in counted] == [(0.0, 4, 1), (0.02, 4, 0)]
     assert {(each.source, each.target) for each in counted} == {("h1", "h2")}
@@ -75,3 +75,9 @@ def test_fidelity_has_quantiles_of_lateness_in_seconds() -> None:
     assert (late.late_p50, late.late_worst, late.unsent, late.left_out) == (1e-6, 0.009, 3, 1)
     assert late.late_p99 == 0.009
     assert windows.fidelity([], interval=0.02, unsent=0, left_out=0).late_worst == 0
+
+
+def test_long_runs_have_wider_bins() -> None:
+    """So that an hour's report is no larger than a minute's."""
+    assert windows.width_for(10) == windows.WIDTH
+    assert 3600 / windows.width_for(3600) <= windows.MOST_BINS
