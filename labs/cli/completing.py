@@ -38,3 +38,15 @@ def complete_runtime(incomplete: str) -> list[str]:
     from topologies.deploy import RUNTIMES
 
     return [name for name in RUNTIMES if name.startswith(incomplete)]
+
+
+def complete_schema(incomplete: str) -> list[str]:
+    """Kinds of files that there is a schema of."""
+    return [name for name in ("fabric", "scenario") if name.startswith(incomplete)]
+
+
+def complete_scenario(incomplete: str) -> list[str]:
+    """Scenarios that come with closlab."""
+    from labs.chaos.library import library
+
+    return [path.stem for path in library() if path.stem.startswith(incomplete)]

@@ -5,13 +5,14 @@ What they work with is imported when they run, so that `--help` is quick.
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from labs.cli import screen
-from labs.cli.completing import complete_format, complete_lab
+from labs.cli.completing import complete_format, complete_lab, complete_schema
 from labs.cli.options import AsJson, LabName, OneLab, TopologyFile, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 from topologies.version import VERSION
@@ -99,14 +100,33 @@ def graph(
     return EXIT_FINE
 
 
-def schema() -> int:
-    """Print the JSON Schema of fabric files, for editors."""
+def schema(
+    what: Annotated[
+        str, typer.Argument(metavar="[fabric|scenario]", help="Files of which kind.", autocompletion=complete_schema)
+    ] = "fabric",
+) -> int:
+    """Print the JSON Schema of fabric files or of scenarios, for editors."""
     import msgspec
 
+    if what not in SCHEMAS:
+        raise Mistake(f"no schema of {what!r}; there are {', '.join(SCHEMAS)}")
+    screen.result(msgspec.json.format(msgspec.json.encode(SCHEMAS[what]()), indent=2).decode())
+    return EXIT_FINE
+
+
+def _fabric_schema() -> dict[str, Any]:
     from topologies.files.fabric import json_schema
 
-    screen.result(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
-    return EXIT_FINE
+    return json_schema()
+
+
+def _scenario_schema() -> dict[str, Any]:
+    from labs.chaos.scenario import json_schema
+
+    return json_schema()
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {"fabric": _fabric_schema, "scenario": _scenario_schema}
 
 
 def doctor(as_json: AsJson = False) -> int:

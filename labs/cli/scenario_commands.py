@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labs.cli import screen
+from labs.cli.completing import complete_scenario
 from labs.cli.options import AsJson, RuntimeName, seconds
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
@@ -22,7 +23,14 @@ OutFolder = Annotated[
 
 
 def run(
-    what: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A scenario's file, or one of `closlab scenarios`.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|NAME",
+            help="A scenario's file, or one of `closlab scenarios`.",
+            autocompletion=complete_scenario,
+        ),
+    ],
     runtime: RuntimeName = "netns",
     seed: Annotated[int | None, typer.Option(metavar="S", min=0, help="Instead of the scenario's own.")] = None,
     repeat: Annotated[int, typer.Option(metavar="N", min=1, help="Run N times, with seeds S, S+1 and so on.")] = 1,

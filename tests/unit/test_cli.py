@@ -367,10 +367,17 @@ def test_graph_draws_a_file(
     assert capsys.readouterr().out.startswith(start)
 
 
-def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is for editors."""
-    assert run("schema") == 0
-    assert json.loads(capsys.readouterr().out)
+@pytest.mark.parametrize(("words", "key"), [((), "spines"), (("fabric",), "spines"), (("scenario",), "steps")])
+def test_schema_is_json(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], key: str) -> None:
+    """It is for editors: of fabric files, and of scenarios."""
+    assert run("schema", *words) == 0
+    assert any(key in each.get("properties", {}) for each in json.loads(capsys.readouterr().out)["$defs"].values())
+
+
+def test_a_schema_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """With those that there are."""
+    assert run("schema", "fabrics") == 2
+    assert "no schema of 'fabrics'; there are fabric, scenario" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon"])

@@ -10,9 +10,12 @@ import yaml
 from labs.chaos import library, scenario
 from labs.chaos.durations import seconds
 from labs.chaos.expressions.checking import checked
+from labs.chaos.expressions.evaluate import FUNCTIONS
+from labs.chaos.expressions.parser import UNITS
 from labs.chaos.faults.model import FAULTS
 from labs.chaos.faults.table import INJECT
 from labs.chaos.places import settle_places
+from labs.chaos.series import SERIES
 from topologies.errors import Mistake
 
 GOOD = {
@@ -157,3 +160,15 @@ def test_a_name_of_the_library_stands_for_its_file() -> None:
     assert library.found("my.yml") == Path("my.yml")
     with pytest.raises(Mistake, match="did you mean 'link-down'"):
         library.found("link-dwon")
+
+
+def test_the_documents_name_every_fault_series_and_function() -> None:
+    """docs/scenarios.md has what there is, and the series as the code describes them."""
+    text = (Path(__file__).parents[3] / "docs" / "scenarios.md").read_text()
+
+    rows = [
+        f"| `{name}` | {each.unit} | {', '.join(each.labels)} | {each.about} |".replace("|  |", "| |")
+        for name, each in SERIES.items()
+    ]
+    assert [row for row in rows if row not in text] == []
+    assert [name for name in (*FAULTS, *FUNCTIONS, *UNITS) if name and f"`{name}`" not in text] == []
