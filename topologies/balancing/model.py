@@ -13,6 +13,7 @@ GAP = 500  # microseconds; longer than paths of a rack differ, shorter than the 
 class Mode(StrEnum):
     """What a switch's choice of path depends on."""
 
+    KERNEL = "kernel"  # what Linux does by itself: as five-tuple, but for packets that bring a hash of their sender's
     FIVE_TUPLE = "five-tuple"  # addresses and ports, with a seed of the switch's own
     DESTINATION_QP = "destination-qp"  # the queue pair besides them (E-ECMP; Gangidi et al., SIGCOMM 2024)
     FLOWLET = "flowlet"  # chance, again after each pause of a flow (Vanini et al., NSDI 2017)
@@ -23,7 +24,7 @@ class Mode(StrEnum):
 class Balance(Struct, frozen=True, forbid_unknown_fields=True):
     """A mode; `gap_us` is the pause in microseconds after which a flow may move, 0 for modes that know none."""
 
-    mode: Mode = Mode.FIVE_TUPLE
+    mode: Mode = Mode.KERNEL
     gap_us: int = 0
 
     def text(self) -> str:

@@ -2,7 +2,13 @@
 
 With net.ipv4.fib_multipath_hash_policy=1 the kernel takes a packet's own hash where it has one (fib_multipath_hash,
 rt6_multipath_hash), so a program on a switch's ports, before routing, decides. RoCEv2 is UDP to port 4791 (IBTA annex
-17): all else is left alone, and so are fragments and IPv6 with extension headers, which show no queue pair.
+17): fragments, and IPv6 with extension headers, show no queue pair and count as something else.
+
+All else loses the hash that it came with, so that the switch hashes its addresses and ports with its own seed. A socket
+gives its packets a hash (TCP, and UDP that is connected), and it crosses a veth with them, where it would not cross a
+wire: switches that heeded it would all choose alike.
+
+- five-tuple: nothing more than that, RoCEv2 included.
 
 - destination-qp: hash of addresses, source port, destination queue pair and the switch's own salt. Without a salt the
   second tier would choose as the first did.
@@ -46,7 +52,7 @@ from topologies.bpf.assembler import (
 
 FLOWS = 65_536  # flows that a switch remembers; the one not seen for longest makes room
 KEY, REMEMBERED = 4, 16  # bytes: the flow's hash; when it was last seen (ns), and the hash of its path
-PROGRAMMED = (Mode.DESTINATION_QP, Mode.FLOWLET, Mode.SPRAY)  # the others are the kernel's own hash
+PROGRAMMED = (Mode.FIVE_TUPLE, Mode.DESTINATION_QP, Mode.FLOWLET, Mode.SPRAY)  # the others need no program
 
 _UDP, _ROCE, _FRAGMENT = 17, 4791, 0x3FFF  # the last: more fragments follow, or an offset
 _IP = -40  # the stack: the IP header's last 40 bytes, as IPv6 has
@@ -57,13 +63,16 @@ _FLOW = -88
 
 def program(balance: Balance, *, salt: int, flows: int = -1) -> Code:
     """The program of a mode. `salt` is the switch's own 32 bits; `flows` the fd of its map, for flowlets only."""
+    forget = [mov(R1, R6), call(bpf.FORGET_HASH), alu32("mov", R0, bpf.GO_ON), leave()]
+    if balance.mode is Mode.FIVE_TUPLE:
+        return [mov(R6, R1), *forget]
     chosen = {
         Mode.DESTINATION_QP: lambda: [*_flow_hash(salt), mov(R2, R7)],
         Mode.FLOWLET: lambda: [*_flow_hash(salt), *_flowlet(balance.gap_us * 1000, flows)],
         Mode.SPRAY: lambda: [call(bpf.RANDOM), mov(R2, R0)],
     }[balance.mode]()
-    give = [mov(R1, R6), call(bpf.SET_HASH)]
-    return [*_only_roce(), *chosen, *give, Label("not ours"), alu32("mov", R0, bpf.GO_ON), leave()]
+    give = [mov(R1, R6), call(bpf.SET_HASH), alu32("mov", R0, bpf.GO_ON), leave()]
+    return [*_only_roce(), *chosen, *give, Label("not ours"), *forget]
 
 
 def _network(value: int) -> int:

@@ -25,7 +25,7 @@ def modes(shown: Mapping[str, Shown]) -> dict[str, dict[str, str]]:
     found = {}
     for node, each in shown.items():
         alike = each.seed == SHARED_SEED or seeds[each.seed] > 1
-        plain = Balance(Mode.POLARISED if alike and len(shown) > 1 else Mode.FIVE_TUPLE).text()
+        plain = Balance(Mode.POLARISED if alike and len(shown) > 1 else Mode.KERNEL).text()
         found[node] = {port: _named(name) or plain for port, name in each.ports.items()}
     return found
 

@@ -36,7 +36,7 @@ def refuse_impossible(wanted: Collection[Balance]) -> None:
     """Raise Mistake with what this machine lacks for one of these modes."""
     for each in wanted:
         if each.mode in programs.PROGRAMMED and not (found := kernel.bpf()).present:
-            raise Mistake(f"{each.mode}: needs BPF: {found.lack}; there are {Mode.FIVE_TUPLE}, {Mode.POLARISED}")
+            raise Mistake(f"{each.mode}: needs BPF: {found.lack}; without it there are {Mode.KERNEL}, {Mode.POLARISED}")
         if each.mode is Mode.POLARISED and not (found := kernel.hash_seed()).present:
             raise Mistake(f"{each.mode}: {found.lack}, so its switches share one seed already, whatever is asked")
 
