@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
+from topologies.balancing.model import Balance
 from topologies.model import Role
 
 DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
@@ -217,6 +218,7 @@ class LabNode(Kept, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     daemons: tuple[Daemon, ...] = ()
+    balance: Balance = Balance()
 
     @property
     def has_processes(self) -> bool:

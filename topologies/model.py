@@ -10,6 +10,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from msgspec import Struct
 
+from topologies.balancing.model import Balance
+
 SERVICES4, SERVICES6 = IPv4Network("10.32.0.0/16"), IPv6Network("fdc1:5:1ab:2::/64")  # service addresses by default
 
 
@@ -99,6 +101,7 @@ class Underlay(Struct, frozen=True):
     asn_base: int  # first of the four-byte private range in use (RFC 6996)
     pools: Pools
     services: bool = False  # whether hosts announce service addresses
+    balance: Balance = Balance()  # how switches choose among paths of equal cost
 
 
 class Fabric(Struct, frozen=True, dict=True):

@@ -7,6 +7,7 @@ from msgspec import Struct
 from topologies.errors import Mistake
 
 LEAST_GAP, MOST_GAP = 1, 10_000_000  # microseconds
+BALANCE_LABEL = "closlab-balance"  # of a node in a containerlab file; its text is that of a mode
 GAP = 500  # microseconds; longer than paths of a rack differ, shorter than the pauses between bursts
 
 
@@ -52,3 +53,8 @@ def balance_of(text: str) -> Balance:
     if gap and not (gap.isascii() and gap.isdigit()):
         raise Mistake(f"a gap is a whole number of microseconds, not {gap!r}")
     return balance(mode, int(gap) if gap else None)
+
+
+def labelled(wanted: Balance) -> str:
+    """The text of a node's label; "" for what needs none."""
+    return "" if wanted == Balance() else wanted.text()

@@ -66,13 +66,17 @@ def program(balance: Balance, *, salt: int, flows: int = -1) -> Code:
     forget = [mov(R1, R6), call(bpf.FORGET_HASH), alu32("mov", R0, bpf.GO_ON), leave()]
     if balance.mode is Mode.FIVE_TUPLE:
         return [mov(R6, R1), *forget]
-    chosen = {
-        Mode.DESTINATION_QP: lambda: [*_flow_hash(salt), mov(R2, R7)],
-        Mode.FLOWLET: lambda: [*_flow_hash(salt), *_flowlet(balance.gap_us * 1000, flows)],
-        Mode.SPRAY: lambda: [call(bpf.RANDOM), mov(R2, R0)],
-    }[balance.mode]()
     give = [mov(R1, R6), call(bpf.SET_HASH), alu32("mov", R0, bpf.GO_ON), leave()]
-    return [*_only_roce(), *chosen, *give, Label("not ours"), *forget]
+    return [*_only_roce(), *_chosen(balance, salt, flows), *give, Label("not ours"), *forget]
+
+
+def _chosen(balance: Balance, salt: int, flows: int) -> Code:
+    """R2 becomes the hash of a RoCEv2 packet."""
+    if balance.mode is Mode.SPRAY:
+        return [call(bpf.RANDOM), mov(R2, R0)]
+    if balance.mode is Mode.FLOWLET:
+        return [*_flow_hash(salt), *_flowlet(balance.gap_us * 1000, flows)]
+    return [*_flow_hash(salt), mov(R2, R7)]
 
 
 def _network(value: int) -> int:

@@ -27,18 +27,27 @@ _SEED_FILE = Path("/proc/sys") / SEED.replace(".", "/")
 
 
 def switches(record: LabRecord) -> tuple[str, ...]:
-    """The nodes that choose among paths; in a containerlab file nodes have no roles, so all with programs may."""
+    """The nodes that choose among paths, or may: those of a containerlab file need not have a role."""
     nodes = [each for each in record.lab.nodes if each.has_processes and not each.on_machine]
     return tuple(each.name for each in nodes if each.role is not Role.HOST)
 
 
-def refuse_impossible(wanted: Collection[Balance]) -> None:
+def refuse_impossible(wanted: Collection[Balance], *, place: str = "") -> None:
     """Raise Mistake with what this machine lacks for one of these modes."""
     for each in wanted:
         if each.mode in programs.PROGRAMMED and not (found := kernel.bpf()).present:
-            raise Mistake(f"{each.mode}: needs BPF: {found.lack}; without it there are {Mode.KERNEL}, {Mode.POLARISED}")
+            others = f"{Mode.KERNEL}, {Mode.POLARISED}"
+            raise Mistake(f"{place}balance {each.mode} needs BPF: {found.lack}; without it there are {others}")
         if each.mode is Mode.POLARISED and not (found := kernel.hash_seed()).present:
-            raise Mistake(f"{each.mode}: {found.lack}, so its switches share one seed already, whatever is asked")
+            raise Mistake(
+                f"{place}balance {each.mode}: {found.lack}, so its switches share one seed already, whatever is asked"
+            )
+
+
+def refuse_others(record: LabRecord, names: Collection[str]) -> None:
+    """Raise Mistake for a name that is none of a lab's switches."""
+    if unknown := [name for name in names if name not in switches(record)]:
+        raise Mistake(f"no switch {unknown[0]!r}; there are {', '.join(switches(record)) or 'none'}")
 
 
 def make(record: LabRecord, wanted: Mapping[str, Balance]) -> None:
@@ -46,8 +55,7 @@ def make(record: LabRecord, wanted: Mapping[str, Balance]) -> None:
     where the machine cannot, or a node is no switch of the lab or is off; Fault where the kernel refuses."""
     refuse_impossible(wanted.values())
     nodes = {each.name: each for each in record.lab.nodes}
-    if unknown := [name for name in wanted if name not in switches(record)]:
-        raise Mistake(f"no switch {unknown[0]!r}; there are {', '.join(switches(record))}")
+    refuse_others(record, wanted)
     places = {name: open_door(record, name).netns for name in wanted}
     for name, balance in wanted.items():
         _set_seed(places[name], ONE_SEED if balance.mode is Mode.POLARISED else own_seed(nodes[name]))

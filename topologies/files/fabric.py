@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from topologies import designs
+from topologies.balancing.model import LEAST_GAP, MOST_GAP, Balance, Mode, balance
 from topologies.errors import Mistake
 from topologies.files.yaml import Document, parse
 from topologies.model import SERVICES4, SERVICES6, Attachment, Fabric, Numbering, Pools, Underlay
@@ -29,6 +30,7 @@ Nics = Annotated[int, Meta(ge=1, le=16)]
 Mtu = Annotated[int, Meta(ge=1280, le=65535, description="Bytes; IPv6 needs 1280 (RFC 8200).")]
 Rate = Annotated[int, Meta(ge=1, description="10^6 bit/s.")]
 Asn = Annotated[int, Meta(ge=ASN_FIRST, le=ASN_LAST - ASN_SPAN, description="Private, four bytes (RFC 6996).")]
+Gap = Annotated[int, Meta(ge=LEAST_GAP, le=MOST_GAP, description="Microseconds; with `balance: flowlet` only.")]
 Ecmp = Annotated[int, Meta(ge=1, le=256)]
 
 
@@ -58,6 +60,8 @@ class UnderlayPart(Struct, forbid_unknown_fields=True, frozen=True):
         False
     )
     asn_base: Asn = ASN_FIRST
+    balance: Mode = Mode.KERNEL
+    flowlet_gap_us: Gap | None = None
     pools: PoolsPart = PoolsPart()
 
 
@@ -228,7 +232,15 @@ def _underlay(document: Document, part: UnderlayPart) -> Underlay:
         asn_base=part.asn_base,
         pools=pools,
         services=part.services,
+        balance=_balance(document, part),
     )
+
+
+def _balance(document: Document, part: UnderlayPart) -> Balance:
+    try:
+        return balance(part.balance, part.flowlet_gap_us)
+    except Mistake as error:
+        raise Mistake(f"{document.at('underlay', 'flowlet_gap_us')}: $.underlay.flowlet_gap_us: {error}") from None
 
 
 def _pools(document: Document, part: PoolsPart) -> Pools:

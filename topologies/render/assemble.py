@@ -2,6 +2,7 @@
 
 from ipaddress import IPv6Address
 
+from topologies.balancing.model import BALANCE_LABEL, Balance, labelled
 from topologies.lab import End, Lab, LabNode, Neighbour, Route, Rule, Veth
 from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Role
 from topologies.plan import NodePlan, Plan, PlannedInterface
@@ -40,6 +41,7 @@ def lab_node(fabric: Fabric, plan: Plan, node: Node) -> LabNode:
         rules=tuple(Rule(rule.source, rule.table) for rule in planned.source_rules),
         neighbours=neighbours(planned) if plan.pinned_neighbours else (),
         daemons=suite.daemons(wanted) if wanted else (),
+        balance=Balance() if node.role is Role.HOST else fabric.underlay.balance,
     )
 
 
@@ -52,6 +54,7 @@ def labels(fabric: Fabric, node: Node, planned: NodePlan) -> tuple[tuple[str, st
         "closlab-rail": str(node.rail) if node.rail else "",
         "closlab-plane": str(node.plane) if node.plane else "",
         "closlab-asn": str(planned.asn) if planned.asn is not None else "",
+        BALANCE_LABEL: "" if node.role is Role.HOST else labelled(fabric.underlay.balance),
         "closlab-address": (planned.probe_addresses or ("",))[0],
         "graph-level": str(tiers.index(node.role) + 1),
         "ansible-group": node.role.value,
