@@ -3,7 +3,7 @@
 import pytest
 
 from topologies.bpf import assembler as bpf
-from topologies.bpf.assembler import R0, R1, R2, R10, Code, Label, assemble
+from topologies.bpf.assembler import R0, R1, R2, R9, R10, Code, Label, assemble
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ from topologies.bpf.assembler import R0, R1, R2, R10, Code, Label, assemble
         (bpf.call_kernel(0x1234), "85 20 0000 34120000"),
         (bpf.leave(), "95 00 0000 00000000"),
         (bpf.wide(R1, 0x1_0000_0002), "18 01 0000 02000000 00 00 0000 01000000"),
+        (bpf.load_value(R9, 5), "18 29 0000 05000000 00 00 0000 00000000"),
         (bpf.load_map(R1, 5), "18 11 0000 05000000 00 00 0000 00000000"),
     ],
 )

@@ -19,8 +19,6 @@ The hash is murmur3's for words of 32 bits, with its finaliser (Appleby, public 
 kernel compares its upper ones with the borders between paths.
 """
 
-import sys
-
 from topologies.balancing.model import Balance, Mode
 from topologies.bpf import helpers as bpf
 from topologies.bpf.assembler import (
@@ -49,6 +47,7 @@ from topologies.bpf.assembler import (
     store,
     wide,
 )
+from topologies.bpf.byteorder import network
 
 FLOWS = 65_536  # flows that a switch remembers; the one not seen for longest makes room
 KEY, REMEMBERED = 4, 16  # bytes: the flow's hash; when it was last seen (ns), and the hash of its path
@@ -79,11 +78,6 @@ def _chosen(balance: Balance, salt: int, flows: int) -> Code:
     return [*_flow_hash(salt), mov(R2, R7)]
 
 
-def _network(value: int) -> int:
-    """Two bytes of a packet as a load of them shows them."""
-    return int.from_bytes(value.to_bytes(2, "big"), sys.byteorder)
-
-
 def _copied(at: int, length: int, to: int) -> Code:
     """Copy bytes of the packet, from an offset, or one in a register, to the stack."""
     taken = [mov(R1, R6), mov(R2, at), mov(R3, R10), alu("add", R3, to), mov(R4, length), call(bpf.LOAD_BYTES)]
@@ -95,13 +89,13 @@ def _only_roce() -> Code:
     return [
         mov(R6, R1),
         load(4, R7, R6, bpf.PROTOCOL),
-        jump_if(R7, "==", _network(bpf.IPV6), "six"),
-        jump_if(R7, "!=", _network(bpf.IPV4), "not ours"),
+        jump_if(R7, "==", network(bpf.IPV6), "six"),
+        jump_if(R7, "!=", network(bpf.IPV4), "not ours"),
         *_copied(bpf.ETHERNET, 20, _IP),
         load(1, R0, R10, _IP + 9),
         jump_if(R0, "!=", _UDP, "not ours"),
         load(2, R0, R10, _IP + 6),
-        alu("and", R0, _network(_FRAGMENT)),
+        alu("and", R0, network(_FRAGMENT)),
         jump_if(R0, "!=", 0, "not ours"),
         *_addresses(_IP + 12, 8, _IP + 8),
         load(1, R7, R10, _IP),
@@ -117,7 +111,7 @@ def _only_roce() -> Code:
         Label("payload"),
         *_copied(R7, 20, _BTH),
         load(2, R0, R10, _BTH + 2),
-        jump_if(R0, "!=", _network(_ROCE), "not ours"),
+        jump_if(R0, "!=", network(_ROCE), "not ours"),
     ]
 
 

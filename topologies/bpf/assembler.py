@@ -17,7 +17,8 @@ _FROM_REGISTER = 0x08
 _SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
 _LOAD, _STORE, _STORE_NUMBER, _ATOMIC = 0x61, 0x63, 0x62, 0xDB
 _LOAD_WIDE, _CALL, _EXIT, _BIG_ENDIAN = 0x18, 0x85, 0x95, 0xDC
-_MAP, _KERNEL_FUNCTION = 1, 2  # what the source of a wide load, and of a call, may be instead of a register
+_MAP, _MAP_VALUE = 1, 2  # what the source of a wide load may be
+_KERNEL_FUNCTION = 2  # what the source of a call may be
 _ARITHMETIC = {"add": 0x00, "sub": 0x10, "mul": 0x20, "div": 0x30, "or": 0x40, "and": 0x50}
 _ARITHMETIC |= {"lsh": 0x60, "rsh": 0x70, "mod": 0x90, "xor": 0xA0, "mov": 0xB0}
 _CONDITIONS = {"==": 0x10, ">": 0x20, ">=": 0x30, "!=": 0x50, "<": 0xA0, "<=": 0xB0}
@@ -124,6 +125,11 @@ def wide(to: Register, number: int) -> Instruction:
 def load_map(to: Register, fd: int) -> Instruction:
     """Load the address of a map, which is given by its open fd."""
     return Instruction(_LOAD_WIDE, to, _MAP, number=fd, upper=0)
+
+
+def load_value(to: Register, fd: int) -> Instruction:
+    """Load the address of the only value of an array map, which is given by its open fd."""
+    return Instruction(_LOAD_WIDE, to, _MAP_VALUE, number=fd, upper=0)
 
 
 def load(size: int, to: Register, base: Register, offset: int) -> Instruction:
