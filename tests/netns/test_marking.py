@@ -31,7 +31,7 @@ NOT_ECT, ECT1, ECT0, CE = range(4)
 PASSED = queues.burst(SLOW) // FRAME  # packets that find no queue
 ROOM = queues.room(SLOW) // FRAME  # packets that fit into it
 SLACK = 2 * FRAME  # a burst is counted in time, and the daemons may have sent something
-RUNS = 30
+RUNS = 45
 
 
 @dataclass(frozen=True)
