@@ -10,6 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 
 from topologies.balancing.model import Balance
+from topologies.impairments.model import Impairment
 from topologies.model import Role
 
 DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
@@ -23,12 +24,13 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class End(Kept, frozen=True):
-    """One end of a link. An empty `mac` lets the runtime choose."""
+    """One end of a link. An empty `mac` lets the runtime choose; `impaired` is what leaves the end of a cable."""
 
     node: str
     interface: str
     mac: str = ""
     addresses: tuple[str, ...] = ()
+    impaired: Impairment | None = None
 
     def __str__(self) -> str:
         return f"{self.node}:{self.interface}"

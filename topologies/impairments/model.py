@@ -42,6 +42,11 @@ class Impairment(Struct, frozen=True, forbid_unknown_fields=True):
         """What it asks but for marking, by the words of the command line."""
         return {field.partition("_")[0]: value for field in AMOUNTS if (value := getattr(self, field))}
 
+    def written(self) -> dict[str, object]:
+        """What it asks, as files have it; {} for none."""
+        said: dict[str, object] = {field: value for field in AMOUNTS if (value := getattr(self, field))}
+        return said | ({"ecn": asdict(self.ecn)} if self.ecn else {})
+
     def text(self) -> str:
         """Such as `loss 1 %, rate 100 Mbit/s`; "" for none."""
         units = {"rate": "Mbit/s", "delay": "ms", "jitter": "ms"}

@@ -1,8 +1,12 @@
 """Fabric and plan become a lab: for each node all that a runtime must set, write and start."""
 
+from collections.abc import Mapping
 from ipaddress import IPv6Address
 
+from msgspec.structs import replace
+
 from topologies.balancing.model import BALANCE_LABEL, Balance, labelled
+from topologies.impairments.model import Impairment
 from topologies.lab import End, Lab, LabNode, Neighbour, Route, Rule, Veth
 from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Role
 from topologies.plan import NodePlan, Plan, PlannedInterface
@@ -17,7 +21,7 @@ def lab(fabric: Fabric, plan: Plan, *, file: str = "") -> Lab:
     return Lab(
         name=fabric.name,
         nodes=tuple(lab_node(fabric, plan, node) for node in nodes),
-        links=tuple(veth(plan, link) for link in fabric.links),
+        links=tuple(veth(plan, link, dict(fabric.impairments)) for link in fabric.links),
         file=file,
     )
 
@@ -95,9 +99,10 @@ def sysctls(planned: NodePlan) -> tuple[tuple[str, str], ...]:
     return tuple(settings.items())
 
 
-def veth(plan: Plan, link: Link) -> Veth:
-    """A cable with the addresses of its ends."""
-    return Veth(a=end(plan, link.a), b=end(plan, link.b), mtu=link.mtu, rate_mbps=link.rate_mbps)
+def veth(plan: Plan, link: Link, impairments: Mapping[Endpoint, Impairment]) -> Veth:
+    """A cable with the addresses of its ends, and what is done to packets that leave them."""
+    a, b = (replace(end(plan, each), impaired=impairments.get(each)) for each in link.ends)
+    return Veth(a=a, b=b, mtu=link.mtu, rate_mbps=link.rate_mbps)
 
 
 def end(plan: Plan, endpoint: Endpoint) -> End:
