@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from topologies.errors import Mistake
+from topologies.files import complaint
 from topologies.files.clab import schema_links
 from topologies.files.complaint import nearest
 from topologies.files.yaml import Document
@@ -113,7 +114,11 @@ class LinkReader:
         try:
             wanted = msgspec.convert(said[str(end)], Impairment, strict=False)
             refuse_impossible(wanted, flag="")
-        except (Mistake, msgspec.ValidationError) as error:
+        except msgspec.ValidationError as error:
+            wrong = complaint.read(str(error), said[str(end)], Impairment, strict=False)
+            place = self.at(index, "vars", IMPAIRED, str(end), *wrong.path)
+            raise Mistake(f"{place}: {IMPAIRED}: {end}: {wrong}") from None
+        except Mistake as error:
             raise Mistake(f"{self.at(index, 'vars', IMPAIRED, str(end))}: {IMPAIRED}: {end}: {error}") from None
         return wanted
 
