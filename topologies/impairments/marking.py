@@ -3,7 +3,6 @@
 import struct
 from collections.abc import Collection
 from functools import cache
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -20,7 +19,6 @@ from topologies.runtime.probe import kernel
 
 NUMBER = 41  # of our filters among those of an interface
 NAMED = "closlab-ecn "  # what their names begin with; the law follows, then where the backlog comes from
-TYPES = Path("/sys/kernel/btf/vmlinux")
 
 
 def refuse_impossible(wanted: Impairment, rate_mbps: float, *, flag: str = "--") -> None:
@@ -80,7 +78,7 @@ def joined(seen: Seen, marked: Seen | None) -> Seen:
 def real_queue() -> red.Real | None:
     """Where this kernel keeps backlogs; None where it does not let programs look there."""
     try:
-        types = Types(TYPES.read_bytes())
+        types = Types(kernel.TYPES.read_bytes())
         return red.Real(
             cast=types.function("bpf_cast_to_kern_ctx"),
             device=types.offset("sk_buff", "dev"),

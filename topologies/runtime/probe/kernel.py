@@ -14,6 +14,7 @@ from topologies.runtime import bpf as door
 from topologies.runtime.probe.capability import Capability
 
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+TYPES = Path("/sys/kernel/btf/vmlinux")  # the kernel's type information
 HASH_SEED = Path("/proc/sys/net/ipv4/fib_multipath_hash_seed")
 RESTRICTIONS = (  # what distributions forbid unprivileged user namespaces with: (file, value that forbids, cure)
     ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"),
@@ -139,7 +140,7 @@ def bpf() -> Capability:
         os.close(door.load(assemble([mov(R0, 0), leave()]), "closlab_trial"))
     except ClosError as error:
         return Capability(name, use, lack=str(error))
-    return Capability(name, use)
+    return Capability(name, use, detail="marking sees real queues" if TYPES.exists() else "marking imagines queues")
 
 
 @cache
