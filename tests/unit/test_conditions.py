@@ -10,7 +10,7 @@ from topologies.files.clab.read import parse
 from topologies.files.clab.write import write
 from topologies.files.fabric import json_schema, parse_fabric
 from topologies.impairments import backends
-from topologies.impairments.model import Impairment, Marking
+from topologies.impairments.model import Impairment, Marking, Queue
 from topologies.lab import Lab, Veth
 from topologies.planning import plan
 from topologies.render.assemble import lab
@@ -89,6 +89,9 @@ def test_a_fabric_file_says_what_leaves_which_end(lines: str, found: dict[str, I
         ("links: {impaired: {ecn: {kmin: 1}}}\n", "6:25: $.links.impaired.ecn: the key 'kmax' is missing"),
         ("links: {impaired: {ecn: {kmin: 2, kmax: 1, pmax: 1}}}\n", "6:19: $.links.impaired: ecn kmin 2, kmax 1: "),
         ("links: {impaired: {ecn: {kmin: 1.5, kmax: 2, pmax: 1}}}\n", "6:32: $.links.impaired.ecn.kmin: "),
+        ("links: {impaired: {queues: [{share: 80}]}}\n", "6:30: $.links.impaired.queues[0]: the key 'dscp' is missing"),
+        ("links: {impaired: {queues: [{dscp: 64}]}}\n", "6:19: $.links.impaired: queue 64=first: a DSCP is from 0"),
+        ("links: {impaired: {queues: {dscp: 4}}}\n", "6:28: $.links.impaired.queues: "),
         (
             "links: {ends: {'leaf9:eth1': {}}}\n",
             "6:16: $.links.ends: no cable ends at 'leaf9:eth1', did you mean 'leaf1:eth1'?",
@@ -116,13 +119,15 @@ def test_the_schema_for_editors_has_impairments() -> None:
 def test_what_is_written_for_containerlab_reads_back() -> None:
     """In the vars of links, where its schema lets anything be."""
     ours = made(
-        "links: {rate_mbps: 100, impaired: {loss_percent: 1}, ends: {'leaf1:eth1': {delay_ms: 2, jitter_ms: 1}}}\n"
+        "links: {rate_mbps: 100, impaired: {loss_percent: 1}, ends: {'leaf1:eth1': {delay_ms: 2, jitter_ms: 1}, "
+        "'spine1:eth1': {queues: [{dscp: 26, share: 80}]}}}\n"
     )
     text = write(ours, image="alpine", folder="configs").text
 
     read = parse(text, place="f.clab.yml", folder="/labs", env={})
 
     assert impaired(read) == impaired(ours)
+    assert impaired(read)["spine1:eth1"] == Impairment(queues=(Queue(26, 80),))
     assert impaired(read)["leaf1:eth1"] == Impairment(delay_ms=2, jitter_ms=1)
 
 

@@ -27,13 +27,19 @@ def refuse_impossible(wanted: Impairment, rate_mbps: float, *, flag: str = "--")
         return
     if not rate_mbps:
         raise Mistake(f"{flag}ecn needs {flag}rate: without one nothing waits, and there is no queue to mark by")
-    if not wanted.delay_ms and wanted.ecn.kmax >= (room := queues.room(rate_mbps)):
+    if not wanted.delay_ms and wanted.ecn.kmax >= (room := _room(wanted, rate_mbps)):
         raise Mistake(
             f"{flag}ecn kmax {wanted.ecn.kmax}: at {rate_mbps:g} Mbit/s the queue has room for {room} bytes and drops "
             "what comes then; kmax must be less"
         )
     if not (found := kernel.bpf()).present:
         raise Mistake(f"{flag}ecn needs BPF: {found.lack}")
+
+
+def _room(wanted: Impairment, rate_mbps: float) -> int:
+    """The bytes that wait at most, where one queue is full and the others are empty."""
+    own = [each.room or queues.room(rate_mbps) for each in wanted.queues]
+    return max([queues.room(rate_mbps), *own])
 
 
 def make(netns: str, interface: str, law: Marking | None, rate_mbps: float) -> None:

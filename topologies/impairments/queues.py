@@ -6,6 +6,7 @@ from topologies.impairments.model import Impairment
 
 BURST_SECONDS = 0.004  # what tbf may send at once, as time at full rate; as links are deployed
 WAIT_SECONDS = 0.05  # how long a packet may wait in tbf
+PLAIN, QUEUED = 1, 3  # tbf by itself, and with queues below: another handle, so that either replaces the other whole
 LEAST_BURST = 20_000  # bytes; two packets of the largest MTU
 
 
@@ -24,6 +25,11 @@ def room(rate_mbps: float) -> int:
     return int(rate_mbps * 1e6 / 8 * WAIT_SECONDS) + burst(rate_mbps)
 
 
+def waiting() -> str:
+    """How long a packet may wait in tbf, as tc has it."""
+    return f"{WAIT_SECONDS * 1000:.0f}ms"
+
+
 def words(wanted: Impairment, interface: str, *, own_mbps: float) -> list[str]:
     """The tc command that makes it so, in place of what was there. `own_mbps` is the link's own rate, 0 for none."""
     rate = held(wanted, own_mbps)
@@ -31,8 +37,8 @@ def words(wanted: Impairment, interface: str, *, own_mbps: float) -> list[str]:
     if set(wanted.named) - {"rate"}:
         return [*replace, "netem", *_netem(wanted, rate)]
     if rate:
-        wait = f"{WAIT_SECONDS * 1000:.0f}ms"
-        return [*replace, "tbf", "rate", f"{rate * 1e6:.0f}bit", "burst", str(burst(rate)), "latency", wait]
+        shaper = ["tbf", "rate", f"{rate * 1e6:.0f}bit", "burst", str(burst(rate)), "latency", waiting()]
+        return [*replace, "handle", f"{PLAIN}:", *shaper]
     return [*replace, "noqueue"]
 
 
