@@ -89,7 +89,7 @@ def test_a_fabric_file_says_what_leaves_which_end(lines: str, found: dict[str, I
         ("links: {impaired: {ecn: {kmin: 1}}}\n", "6:25: $.links.impaired.ecn: the key 'kmax' is missing"),
         ("links: {impaired: {ecn: {kmin: 2, kmax: 1, pmax: 1}}}\n", "6:19: $.links.impaired: ecn kmin 2, kmax 1: "),
         ("links: {impaired: {ecn: {kmin: 1.5, kmax: 2, pmax: 1}}}\n", "6:32: $.links.impaired.ecn.kmin: "),
-        ("links: {impaired: {queues: [{share: 80}]}}\n", "6:30: $.links.impaired.queues[0]: the key 'dscp' is missing"),
+        ("links: {impaired: {queues: [{share: 80}]}}\n", "6:29: $.links.impaired.queues[0]: the key 'dscp' is missing"),
         ("links: {impaired: {queues: [{dscp: 64}]}}\n", "6:19: $.links.impaired: queue 64=first: a DSCP is from 0"),
         ("links: {impaired: {queues: {dscp: 4}}}\n", "6:28: $.links.impaired.queues: "),
         (
