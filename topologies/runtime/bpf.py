@@ -79,8 +79,9 @@ def closing(fd: int) -> Iterator[int]:
 def _call(command: int, attributes: bytes, what: str) -> int:
     try:
         return syscalls.bpf(command, ctypes.create_string_buffer(attributes, len(attributes)), what)
-    except PermissionError as error:
-        raise Mistake(f"{what}: only root of the machine may use BPF; user namespaces give no power over it") from error
     except OSError as error:
+        if error.errno == errno.EPERM:  # the verifier's own refusals are EACCES
+            why = "only root of the machine may use BPF; user namespaces give no power over it"
+            raise Mistake(f"{what}: {why}") from error
         words = "this kernel has no bpf(2)" if error.errno == errno.ENOSYS else error.strerror
         raise Fault(f"{what}: {words}") from error
