@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from topologies.balancing.model import Balance
-from topologies.impairments.model import Impairment
+
+if TYPE_CHECKING:
+    from topologies.impairments.model import Impairment
 
 SERVICES4, SERVICES6 = IPv4Network("10.32.0.0/16"), IPv6Network("fdc1:5:1ab:2::/64")  # service addresses by default
 
@@ -114,7 +117,7 @@ class Fabric(Struct, frozen=True, dict=True):
     links: tuple[Link, ...]
     underlay: Underlay
     image: str = ""
-    impairments: tuple[tuple[Endpoint, Impairment], ...] = ()  # of what leaves these ends
+    impairments: tuple[tuple[Endpoint, "Impairment"], ...] = ()  # of what leaves these ends
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
