@@ -178,8 +178,13 @@ def _bfd(node: NodePlan, seen: NodeFacts) -> Iterator[Difference]:
 
 
 def polarised(plan: Plan, facts: Mapping[str, NodeFacts]) -> Iterator[Difference]:
-    """Switches that hash with another switch's seed, or with none: the tiers then choose alike (no spread)."""
+    """Switches that hash with another switch's seed, or with none: the tiers then choose alike (no spread).
+
+    Where the plan itself has them share one, they are polarised on purpose.
+    """
     first: dict[str, str] = {}
+    if plan.polarised:
+        return
     for node in plan.nodes.values():
         if node.role is Role.HOST or node.name not in facts:
             continue

@@ -19,7 +19,9 @@ FIRST_PORT = 49152
 
 
 def spread_differences(plan: Plan, facts: Mapping[str, NodeFacts], tracer: Tracer) -> Iterator[Difference]:
-    """Switches that leave some of their equal ways empty, seen from one leaf of each pod."""
+    """Switches that leave some of their equal ways empty, seen from one leaf of each pod; none where it is planned."""
+    if plan.polarised:
+        return
     flows = min(PER_WAY * widest(plan), MOST_FLOWS)
     seen: set[str] = set()
     for source, target in _far_pairs(plan, facts):

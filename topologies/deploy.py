@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from topologies import conditions
 from topologies.errors import ClosError, Fault, Mistake
 from topologies.lab import Lab, LabNode
 from topologies.runtime import identity, store
@@ -151,6 +152,7 @@ def up(
     runtime = runtime_named(runtime_name)
     if not allow_host:
         refuse_openings(source.lab, runtime_name)
+    conditions.refuse_impossible(source.lab)
     name = source.lab.name
     with at.claim(name, "up"):
         _refuse_second(at, name)
@@ -167,6 +169,7 @@ def up(
             if prepare is not None:
                 prepare(at.files(name))
             done = replace(runtime.up(begun, note=note, say=say), status=Status.RUNNING)
+            conditions.make(done)
             note(done)
             undo.pop_all()
         return done

@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from msgspec import Struct, field
 
+from topologies.balancing.model import Balance
+from topologies.impairments.model import Impairment
 from topologies.model import Role
 
 DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
@@ -22,12 +24,13 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class End(Kept, frozen=True):
-    """One end of a link. An empty `mac` lets the runtime choose."""
+    """One end of a link. An empty `mac` lets the runtime choose; `impaired` is what leaves the end of a cable."""
 
     node: str
     interface: str
     mac: str = ""
     addresses: tuple[str, ...] = ()
+    impaired: Impairment | None = None
 
     def __str__(self) -> str:
         return f"{self.node}:{self.interface}"
@@ -217,6 +220,7 @@ class LabNode(Kept, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     daemons: tuple[Daemon, ...] = ()
+    balance: Balance = Balance()
 
     @property
     def has_processes(self) -> bool:

@@ -7,8 +7,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from topologies.balancing.model import Balance
+
+if TYPE_CHECKING:
+    from topologies.impairments.model import Impairment
 
 SERVICES4, SERVICES6 = IPv4Network("10.32.0.0/16"), IPv6Network("fdc1:5:1ab:2::/64")  # service addresses by default
 
@@ -99,6 +105,7 @@ class Underlay(Struct, frozen=True):
     asn_base: int  # first of the four-byte private range in use (RFC 6996)
     pools: Pools
     services: bool = False  # whether hosts announce service addresses
+    balance: Balance = Balance()  # how switches choose among paths of equal cost
 
 
 class Fabric(Struct, frozen=True, dict=True):
@@ -110,6 +117,7 @@ class Fabric(Struct, frozen=True, dict=True):
     links: tuple[Link, ...]
     underlay: Underlay
     image: str = ""
+    impairments: tuple[tuple[Endpoint, "Impairment"], ...] = ()  # of what leaves these ends
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

@@ -116,3 +116,9 @@ class Plan(Struct, frozen=True):
     def switches(self) -> tuple[str, ...]:
         """The nodes that others depend on for their ways, by name: all that speak BGP but the hosts."""
         return tuple(sorted(name for name, each in self.nodes.items() if each.sessions and each.role is not Role.HOST))
+
+    @property
+    def polarised(self) -> bool:
+        """Whether its switches share one hash seed, on purpose."""
+        seeds = [each.hash_seed for each in self.nodes.values() if each.role is not Role.HOST]
+        return len(seeds) > 1 and len(set(seeds)) == 1

@@ -19,6 +19,7 @@ _SHARED = (
     *("automation.ztp.agent.model", "automation.ztp.agent.signature", "automation.ztp.bundle"),
     *("automation.ztp.cabling", "automation.ztp.expected", "automation.ztp.states", "automation.ztp.trouble"),
     *("telemetry.lacking", "telemetry.model"),
+    *("topologies.balancing", "topologies.balancing.model"),
     *("topologies.durable", "topologies.errors", "topologies.model", "topologies.plan", "topologies.process"),
     *("topologies.runtime.netlink_decode", "topologies.runtime.netlink_encode"),
 )

@@ -14,8 +14,14 @@ class Struct:
     """A value with fields. Of msgspec's options those count that change what can be done with one."""
 
     def __init_subclass__(
-        cls, *, frozen: bool = False, order: bool = False, kw_only: bool = False, dict: bool = False
+        cls,
+        *,
+        frozen: bool = False,
+        order: bool = False,
+        kw_only: bool = False,
+        dict: bool = False,
+        forbid_unknown_fields: bool = False,
     ) -> None:
-        """Make a dataclass of it; `dict`, room for cached properties, is there anyway."""
+        """Make a dataclass of it; `dict`, room for cached properties, is there anyway, and nothing is read as one."""
         super().__init_subclass__()
         dataclasses.dataclass(frozen=frozen, order=order, kw_only=kw_only)(cls)

@@ -5,6 +5,7 @@ import typer
 from labs.cli import (
     announce_command,
     automation_commands,
+    balance_command,
     drain_commands,
     lab_commands,
     link_commands,
@@ -45,6 +46,7 @@ def _node_commands(app: typer.Typer) -> None:
     app.command("exec", rich_help_panel=panel, context_settings=TAIL)(node_commands.exec_)
     for function in (node_commands.shell, node_commands.vtysh, node_commands.logs, node_commands.cp):
         app.command(function.__name__, rich_help_panel=panel)(function)
+    app.command("balance", rich_help_panel=panel)(balance_command.balance)
     app.command("announce", rich_help_panel=panel)(announce_command.announce)
     node = typer.Typer(no_args_is_help=True, help="Pause, kill or restart a node.")
     for verb in ("pause", "resume", "kill", "start", "restart"):

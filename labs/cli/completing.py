@@ -33,6 +33,13 @@ def complete_format(incomplete: str) -> list[str]:
     return [name for name in FORMATS if name.startswith(incomplete)]
 
 
+def complete_mode(incomplete: str) -> list[str]:
+    """Modes of load balancing."""
+    from topologies.balancing.model import Mode
+
+    return [mode for mode in Mode if mode.startswith(incomplete)]
+
+
 def complete_runtime(incomplete: str) -> list[str]:
     """Names of runtimes."""
     from topologies.deploy import RUNTIMES

@@ -25,14 +25,23 @@ def link_set(
     corruption: Percent = 0,
     duplicate: Percent = 0,
     reorder: Percent = 0,
+    ecn: Annotated[
+        str, typer.Option(metavar="kmin=…,kmax=…,pmax=…", help="Mark by backlog: bytes, bytes, percent.")
+    ] = "",
+    queue: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DSCP=…", help="A queue by DSCP: its share in percent, or `first`; may be repeated."),
+    ] = None,
     both: Both = False,
     lab: LabName = "",
     as_json: AsJson = False,
 ) -> int:
     """Impair what leaves one end of a cable, in place of what was set before."""
+    from topologies.impairments import model
     from topologies.impairments.model import Impairment, refuse_impossible
 
-    wanted = Impairment(rate, delay, jitter, loss, corruption, duplicate, reorder)
+    law, queues = model.marking(ecn) if ecn else None, tuple(model.queue(each) for each in queue or ())
+    wanted = Impairment(rate, delay, jitter, loss, corruption, duplicate, reorder, law, queues)
     if wanted == Impairment():
         raise Mistake("nothing to set; such as --loss 1, or `closlab link clear` to end what is set")
     refuse_impossible(wanted)

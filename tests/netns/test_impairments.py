@@ -7,16 +7,19 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from wanted import fabric, nothing, running
 
 from labs.cables import cables
 from labs.impairing import far_end, impair, with_impairments
+from topologies import deploy
 from topologies.errors import Mistake
 from topologies.impairments import backends, rules
-from topologies.impairments.model import Impairment, Seen
+from topologies.impairments.model import Impairment, Marking, Seen
 from topologies.lab import Veth
+from topologies.runtime import store
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import Action, LabRecord
 from topologies.runtime.netns import Netns
@@ -24,6 +27,20 @@ from topologies.runtime.probe import kernel
 
 SENT = 20_000
 FIVE_SIGMA = 5  # a normal bound: 6e-7 two-sided, with 1,000 expected events
+FILE = """
+name: {name}
+design: leaf-spine
+spines: 1
+leaves: 2
+hosts_per_leaf: 1
+links:
+  rate_mbps: 1000
+  impaired: {{loss_percent: 1, ecn: {{kmin: 40000, kmax: 160000, pmax: 20}}}}
+  host_impaired: {{}}
+  ends:
+    leaf1:eth1: {{rate_mbps: 100}}
+    spine1:eth1: {{}}
+"""
 PAYLOAD = bytes(range(64))
 needs_netem = pytest.mark.skipif(not kernel.trial("netem").present, reason="this kernel has no sch_netem")
 needs_nft = pytest.mark.skipif(kernel.trial("netem").present, reason="this kernel has netem, which counts nothing")
@@ -217,6 +234,26 @@ def test_a_table_name_is_one_word() -> None:
     """What nft would read as something else is refused."""
     with pytest.raises(Mistake, match="nftables takes names of letters"):
         rules.table("eth1;flush")
+
+
+def test_a_files_impairments_are_there_when_the_lab_is_up(tmp_path: Path) -> None:
+    """Each end as the file has it, with the kernel's word for it, and a node's power leaves a slower rate as it was."""
+    file = tmp_path / "fabric.yml"
+    file.write_text(FILE.format(name=f"impairf{os.getpid()}"))
+    at = store.Store(tmp_path / "labs")
+    record = deploy.up(deploy.load(file), "netns", say=nothing, at=at)
+    try:
+        up = {end: now(record, end).impairment for end in ("leaf1:eth1", "spine1:eth1", "leaf2:eth1", "leaf1:eth2")}
+        off = deploy.act(record.name, "leaf1", Action.KILL, at=at)
+        on = deploy.act(off.name, "leaf1", Action.START, at=at)
+        again = now(on, "leaf1:eth1").impairment
+    finally:
+        deploy.down(record.name, at=at)
+
+    marked = Impairment(loss_percent=1, ecn=Marking(40_000, 160_000, 20))
+    slow = Impairment(rate_mbps=100)
+    assert up == {"leaf1:eth1": slow, "spine1:eth1": Impairment(), "leaf2:eth1": marked, "leaf1:eth2": Impairment()}
+    assert again == slow
 
 
 def test_an_impairment_outlives_the_power_of_both_ends(record: LabRecord) -> None:

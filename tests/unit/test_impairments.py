@@ -5,9 +5,9 @@ import json
 import pytest
 
 from topologies.errors import Mistake
-from topologies.impairments import queues, rules
+from topologies.impairments import classes, queues, rules
 from topologies.impairments.backends import BACKENDS, Fake, impair
-from topologies.impairments.model import Count, Impairment, Seen, refuse_impossible
+from topologies.impairments.model import Count, Impairment, Queue, Seen, queue, refuse_impossible
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_netem_can_all_and_nft_what_needs_no_waiting() -> None:
     ("wanted", "own", "tail"),
     [
         (Impairment(), 0, "noqueue"),
-        (Impairment(), 100, "tbf rate 100000000bit burst 50000 latency 50ms"),
-        (Impairment(rate_mbps=200), 100, "tbf rate 100000000bit burst 50000 latency 50ms"),
-        (Impairment(rate_mbps=1), 100, "tbf rate 1000000bit burst 20000 latency 50ms"),
+        (Impairment(), 100, "handle 1: tbf rate 100000000bit burst 50000 latency 50ms"),
+        (Impairment(rate_mbps=200), 100, "handle 1: tbf rate 100000000bit burst 50000 latency 50ms"),
+        (Impairment(rate_mbps=1), 100, "handle 1: tbf rate 1000000bit burst 20000 latency 50ms"),
         (Impairment(loss_percent=1), 100, "netem loss 1.0000% rate 100000000bit"),
         (
             Impairment(1, 2, 0.5, 3, 4, 5, 6),
@@ -125,3 +125,74 @@ def test_rules_are_read_back_with_their_counts() -> None:
         "eth2": Seen(Impairment(loss_percent=5), Count(0, -1)),
     }
     assert rules.read(json.dumps({"nftables": []})) == {}
+
+
+@pytest.mark.parametrize("wanted", [Queue(26, 80), Queue(0, 1), Queue(63, 99, 5), Queue(48), Queue(48, 0, 7)])
+def test_a_queue_is_read_back_from_its_text(wanted: Queue) -> None:
+    """As the command line takes it and shows it."""
+    assert queue(wanted.text()) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "26", "26=", "=80", "26=0", "26=80%", "26=8.5", "-1=5", "26=80,room=", "26=80,room=x", "26=80,deep=1", "²=5"],
+)
+def test_what_is_no_queue_is_refused(text: str) -> None:
+    """With the text, and what it should be."""
+    with pytest.raises(Mistake, match="--queue "):
+        queue(text)
+
+
+@pytest.mark.parametrize(
+    ("queues", "why"),
+    [
+        ((Queue(64, 1),), "--queue 64=1: a DSCP is from 0 to 63"),
+        ((Queue(-1, 1),), "--queue -1=1: a DSCP is"),
+        ((Queue(1, 100),), "--queue 1=100: a DSCP is from 0 to 63, a share from 0 to 99 percent"),
+        ((Queue(1, 1, 1 << 31),), "room up to 1073741824 bytes"),
+        ((Queue(1, 1), Queue(1)), "--queue 1=first: DSCP 1 has a queue already"),
+        ((Queue(1, 50), Queue(2, 50)), "--queue: the shares come to 100 percent; at most 99"),
+        (tuple(Queue(dscp, 1) for dscp in range(8)), "--queue: 8 queues; there are at most 7"),
+    ],
+)
+def test_queues_that_cannot_be_are_refused(queues: tuple[Queue, ...], why: str) -> None:
+    """By name, with the range."""
+    with pytest.raises(Mistake) as refused:
+        refuse_impossible(Impairment(rate_mbps=1, queues=queues))
+    assert why in str(refused.value)
+
+
+def test_queues_hang_below_the_rate() -> None:
+    """tbf, then htb, then a fifo for each; shares are quanta of at least a large packet, and who is first is so."""
+    told = classes.script((Queue(26, 80, 9), Queue(48)), "eth1", 100)
+
+    assert told.splitlines() == [
+        "qdisc replace dev eth1 root noqueue",
+        "qdisc replace dev eth1 root handle 3: tbf rate 100000000bit burst 50000 latency 50ms",
+        "qdisc add dev eth1 parent 3:1 handle 2: htb default ffff",
+        "class add dev eth1 parent 2: classid 2:1a50 htb rate 100gbit burst 1mb cburst 1mb quantum 40000 prio 1",
+        "qdisc add dev eth1 parent 2:1a50 bfifo limit 9",
+        "class add dev eth1 parent 2: classid 2:3000 htb rate 100gbit burst 1mb cburst 1mb quantum 50000 prio 0",
+        "qdisc add dev eth1 parent 2:3000 bfifo limit 675000",
+        "class add dev eth1 parent 2: classid 2:ffff htb rate 100gbit burst 1mb cburst 1mb quantum 10000 prio 1",
+        "qdisc add dev eth1 parent 2:ffff bfifo limit 675000",
+        "filter add dev eth1 parent 2: protocol ip u32 match ip dsfield 0x68 0xfc flowid 2:1a50",
+        "filter add dev eth1 parent 2: protocol ipv6 u32 match ip6 priority 0x68 0xfc flowid 2:1a50",
+        "filter add dev eth1 parent 2: protocol ip u32 match ip dsfield 0xc0 0xfc flowid 2:3000",
+        "filter add dev eth1 parent 2: protocol ipv6 u32 match ip6 priority 0xc0 0xfc flowid 2:3000",
+    ]
+
+
+def test_queues_are_read_back_from_where_fifos_hang() -> None:
+    """Those of this interface, but not that of all others; other fifos are nobody's."""
+    shown = [
+        {"kind": "bfifo", "dev": "eth1", "parent": "2:3000", "options": {"limit": 675_000}},
+        {"kind": "bfifo", "dev": "eth1", "parent": "2:1a50", "options": {"limit": 9}},
+        {"kind": "bfifo", "dev": "eth1", "parent": "2:ffff", "options": {"limit": 9}},
+        {"kind": "bfifo", "dev": "eth1", "parent": "7:1a50", "options": {"limit": 9}},
+        {"kind": "bfifo", "dev": "eth1", "root": True, "options": {"limit": 9}},
+        {"kind": "bfifo", "dev": "eth2", "parent": "2:101", "options": {"limit": 9}},
+    ]
+
+    assert classes.read(json.dumps(shown), "eth1", 100) == (Queue(26, 80, 9), Queue(48))
+    assert classes.read("", "eth1", 100) == ()

@@ -118,3 +118,19 @@ def test_a_rate_above_32_gigabits_needs_64_bits() -> None:
 
     assert 4 not in options[0]
     assert struct.unpack("=Q", options[1][4])[0] == 50_000_000_000
+
+
+def test_a_filter_reads_back_as_it_was_written() -> None:
+    """Side, number and name go out; from an answer of the kernel's form come number, name and program."""
+    request = encode.new_filter(7, encode.FilterSide.EGRESS, 40, 5, "closlab-balance spray", "filter")
+    body = memoryview(request.body)
+    options = decode.attributes(decode.attributes(body, 20)[2], 0)
+    answer = encode.attribute(1, b"bpf\0") + encode.attribute(
+        2, bytes(request.body[32:]) + encode.attribute(11, b"\x16\0\0\0")
+    )
+
+    assert struct.unpack_from("=BxxxiIII", body)[1:4] == (7, 1, 0xFFFFFFF3)
+    assert (bytes(options[6]), bytes(options[8])) == (struct.pack("=I", 5), struct.pack("=I", 1))
+    assert decode.filter(memoryview(bytes(body[:20]) + answer)) == decode.KernelFilter(
+        "bpf", 40, "closlab-balance spray", 22
+    )

@@ -10,9 +10,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from topologies import designs
+from topologies.balancing.model import LEAST_GAP, MOST_GAP, Balance, Mode, balance
 from topologies.errors import Mistake
+from topologies.files.complaint import nearest
 from topologies.files.yaml import Document, parse
-from topologies.model import SERVICES4, SERVICES6, Attachment, Fabric, Numbering, Pools, Underlay
+from topologies.impairments.model import Impairment, refuse_impossible
+from topologies.model import SERVICES4, SERVICES6, Attachment, Endpoint, Fabric, Numbering, Pools, Role, Underlay
 from topologies.planning.identity import ASN_FIRST, ASN_LAST, ASN_SPAN
 from topologies.planning.pools import HOSTS_PER_BLOCK, PODS, complaints
 
@@ -29,6 +32,7 @@ Nics = Annotated[int, Meta(ge=1, le=16)]
 Mtu = Annotated[int, Meta(ge=1280, le=65535, description="Bytes; IPv6 needs 1280 (RFC 8200).")]
 Rate = Annotated[int, Meta(ge=1, description="10^6 bit/s.")]
 Asn = Annotated[int, Meta(ge=ASN_FIRST, le=ASN_LAST - ASN_SPAN, description="Private, four bytes (RFC 6996).")]
+Gap = Annotated[int, Meta(ge=LEAST_GAP, le=MOST_GAP, description="Microseconds; with `balance: flowlet` only.")]
 Ecmp = Annotated[int, Meta(ge=1, le=256)]
 
 
@@ -58,16 +62,22 @@ class UnderlayPart(Struct, forbid_unknown_fields=True, frozen=True):
         False
     )
     asn_base: Asn = ASN_FIRST
+    balance: Mode = Mode.KERNEL
+    flowlet_gap_us: Gap | None = None
     pools: PoolsPart = PoolsPart()
 
 
 class LinksPart(Struct, forbid_unknown_fields=True, frozen=True):
-    """What cables are like; those to hosts are like the others unless said otherwise."""
+    """What cables are like; those to hosts are like the others unless said otherwise. Impaired is what leaves either
+    end; of single ends, NODE:IF, what `ends` says instead."""
 
     mtu: Mtu = 9500
     rate_mbps: Rate | None = None
     host_mtu: Mtu | None = None
     host_rate_mbps: Rate | None = None
+    impaired: Impairment = Impairment()
+    host_impaired: Impairment | None = None
+    ends: dict[str, Impairment] = {}
 
 
 class FabricFile(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, tag_field="design"):
@@ -128,7 +138,8 @@ def parse_fabric(text: str, place: str) -> Fabric:
     wiring = _wired(wanted)
     design = str(wanted.__struct_config__.tag)
     underlay = _underlay(document, wanted.underlay)
-    fabric = Fabric(wanted.name, design, wiring.nodes, wiring.links, underlay, wanted.image)
+    impaired = _impairments(document, wanted.links, wiring)
+    fabric = Fabric(wanted.name, design, wiring.nodes, wiring.links, underlay, wanted.image, impaired)
     for complaint in complaints(fabric):
         at = document.at("underlay", "pools", complaint.pool)
         raise Mistake(f"{at}: $.underlay.pools.{complaint.pool}: {complaint.text}")
@@ -216,6 +227,28 @@ def _cables(links: LinksPart) -> designs.Cables:
     )
 
 
+def _impairments(
+    document: Document, part: LinksPart, wiring: designs.Wiring
+) -> tuple[tuple[Endpoint, Impairment], ...]:
+    """What is done to packets that leave each end, where something is. Raises Mistake with the key that cannot be."""
+    hosts = {node.name for node in wiring.nodes if node.role is Role.HOST}
+    to_hosts = part.impaired if part.host_impaired is None else part.host_impaired
+    found = {end: to_hosts if link.a.node in hosts else part.impaired for link in wiring.links for end in link.ends}
+    by_name = {str(end): end for end in found}
+    for name in part.ends:
+        if name not in by_name:
+            at = document.at_key("links", "ends", name)
+            raise Mistake(f"{at}: $.links.ends: no cable ends at {name!r}{nearest(name, by_name)}")
+    said = {("impaired",): part.impaired, ("host_impaired",): to_hosts}
+    for path, wanted in (said | {("ends", name): each for name, each in part.ends.items()}).items():
+        try:
+            refuse_impossible(wanted, flag="")
+        except Mistake as error:
+            raise Mistake(f"{document.at('links', *path)}: $.links.{'.'.join(path)}: {error}") from None
+    found |= {by_name[name]: each for name, each in part.ends.items()}
+    return tuple((end, wanted) for end, wanted in found.items() if wanted != Impairment())
+
+
 def _underlay(document: Document, part: UnderlayPart) -> Underlay:
     pools = _pools(document, part.pools)
     return Underlay(
@@ -228,7 +261,15 @@ def _underlay(document: Document, part: UnderlayPart) -> Underlay:
         asn_base=part.asn_base,
         pools=pools,
         services=part.services,
+        balance=_balance(document, part),
     )
+
+
+def _balance(document: Document, part: UnderlayPart) -> Balance:
+    try:
+        return balance(part.balance, part.flowlet_gap_us)
+    except Mistake as error:
+        raise Mistake(f"{document.at('underlay', 'flowlet_gap_us')}: $.underlay.flowlet_gap_us: {error}") from None
 
 
 def _pools(document: Document, part: PoolsPart) -> Pools:

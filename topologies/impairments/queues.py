@@ -5,18 +5,40 @@ import json
 from topologies.impairments.model import Impairment
 
 BURST_SECONDS = 0.004  # what tbf may send at once, as time at full rate; as links are deployed
+WAIT_SECONDS = 0.05  # how long a packet may wait in tbf
+PLAIN, QUEUED = 1, 3  # tbf by itself, and with queues below: another handle, so that either replaces the other whole
 LEAST_BURST = 20_000  # bytes; two packets of the largest MTU
+
+
+def held(wanted: Impairment, own_mbps: float) -> float:
+    """The rate in Mbit/s that holds: the slower of the asked one and the link's own; 0 for none."""
+    return min((each for each in (wanted.rate_mbps, own_mbps) if each), default=0)
+
+
+def burst(rate_mbps: float) -> int:
+    """The bytes that tbf may send at once."""
+    return max(int(rate_mbps * 1e6 / 8 * BURST_SECONDS), LEAST_BURST)
+
+
+def room(rate_mbps: float) -> int:
+    """The bytes that wait in tbf's queue at most: what the rate sends in the time that they may wait, and a burst."""
+    return int(rate_mbps * 1e6 / 8 * WAIT_SECONDS) + burst(rate_mbps)
+
+
+def waiting() -> str:
+    """How long a packet may wait in tbf, as tc has it."""
+    return f"{WAIT_SECONDS * 1000:.0f}ms"
 
 
 def words(wanted: Impairment, interface: str, *, own_mbps: float) -> list[str]:
     """The tc command that makes it so, in place of what was there. `own_mbps` is the link's own rate, 0 for none."""
-    rate = min((each for each in (wanted.rate_mbps, own_mbps) if each), default=0)
+    rate = held(wanted, own_mbps)
     replace = ["tc", "qdisc", "replace", "dev", interface, "root"]
     if set(wanted.named) - {"rate"}:
         return [*replace, "netem", *_netem(wanted, rate)]
     if rate:
-        burst = max(int(rate * 1e6 / 8 * BURST_SECONDS), LEAST_BURST)
-        return [*replace, "tbf", "rate", f"{rate * 1e6:.0f}bit", "burst", str(burst), "latency", "50ms"]
+        shaper = ["tbf", "rate", f"{rate * 1e6:.0f}bit", "burst", str(burst(rate)), "latency", waiting()]
+        return [*replace, "handle", f"{PLAIN}:", *shaper]
     return [*replace, "noqueue"]
 
 

@@ -5,12 +5,13 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from topologies.balancing.model import Mode
 from topologies.errors import Mistake
 from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Numbering, Role, Underlay
 from topologies.plan import NodePlan, Plan, PlannedInterface, PlannedRoute
 from topologies.planning.addresses import Addresses, addresses
 from topologies.planning.hosts import source_rules, static_routes
-from topologies.planning.identity import asn_of, hash_seed_of, mac_of
+from topologies.planning.identity import ONE_SEED, asn_of, hash_seed_of, mac_of
 from topologies.planning.pools import announces_services, complaints, speaks_bgp
 from topologies.planning.routes import Speaker, ways_to
 from topologies.planning.sessions import Peer, service_sessions, sessions
@@ -90,7 +91,7 @@ def _node(draft: _Draft, node: Node, routes: tuple[PlannedRoute, ...]) -> NodePl
         routes=routes,
         static_routes=() if routing else static_routes(interfaces),
         source_rules=() if routing else source_rules(interfaces),
-        hash_seed=hash_seed_of(node.name),
+        hash_seed=ONE_SEED if underlay.balance.mode is Mode.POLARISED else hash_seed_of(node.name),
         probe_addresses=tuple(address.partition("/")[0] for address in probed),
         services=service_pools(underlay) if routing or node.name in draft.announcers else (),
     )

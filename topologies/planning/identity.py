@@ -9,6 +9,7 @@ from topologies.model import Endpoint, Node, Role
 SPINES, LEAVES, HOSTS = 1, 10_000, 10_000_000
 LEAVES_PER_POD, HOSTS_PER_POD = 10_000, 100_000
 ASN_FIRST, ASN_LAST = 4_200_000_000, 4_294_967_294
+ONE_SEED = 1  # the flow hash's, of all switches of a fabric that is polarised on purpose
 ASN_SPAN = 20_000_000  # more than the highest offset that 64 pods can reach
 
 

@@ -1,7 +1,12 @@
 """Fabric and plan become a lab: for each node all that a runtime must set, write and start."""
 
+from collections.abc import Mapping
 from ipaddress import IPv6Address
 
+from msgspec.structs import replace
+
+from topologies.balancing.model import BALANCE_LABEL, Balance, labelled
+from topologies.impairments.model import Impairment
 from topologies.lab import End, Lab, LabNode, Neighbour, Route, Rule, Veth
 from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Role
 from topologies.plan import NodePlan, Plan, PlannedInterface
@@ -16,7 +21,7 @@ def lab(fabric: Fabric, plan: Plan, *, file: str = "") -> Lab:
     return Lab(
         name=fabric.name,
         nodes=tuple(lab_node(fabric, plan, node) for node in nodes),
-        links=tuple(veth(plan, link) for link in fabric.links),
+        links=tuple(veth(plan, link, dict(fabric.impairments)) for link in fabric.links),
         file=file,
     )
 
@@ -40,6 +45,7 @@ def lab_node(fabric: Fabric, plan: Plan, node: Node) -> LabNode:
         rules=tuple(Rule(rule.source, rule.table) for rule in planned.source_rules),
         neighbours=neighbours(planned) if plan.pinned_neighbours else (),
         daemons=suite.daemons(wanted) if wanted else (),
+        balance=Balance() if node.role is Role.HOST else fabric.underlay.balance,
     )
 
 
@@ -52,6 +58,7 @@ def labels(fabric: Fabric, node: Node, planned: NodePlan) -> tuple[tuple[str, st
         "closlab-rail": str(node.rail) if node.rail else "",
         "closlab-plane": str(node.plane) if node.plane else "",
         "closlab-asn": str(planned.asn) if planned.asn is not None else "",
+        BALANCE_LABEL: "" if node.role is Role.HOST else labelled(fabric.underlay.balance),
         "closlab-address": (planned.probe_addresses or ("",))[0],
         "graph-level": str(tiers.index(node.role) + 1),
         "ansible-group": node.role.value,
@@ -92,9 +99,10 @@ def sysctls(planned: NodePlan) -> tuple[tuple[str, str], ...]:
     return tuple(settings.items())
 
 
-def veth(plan: Plan, link: Link) -> Veth:
-    """A cable with the addresses of its ends."""
-    return Veth(a=end(plan, link.a), b=end(plan, link.b), mtu=link.mtu, rate_mbps=link.rate_mbps)
+def veth(plan: Plan, link: Link, impairments: Mapping[Endpoint, Impairment]) -> Veth:
+    """A cable with the addresses of its ends, and what is done to packets that leave them."""
+    a, b = (replace(end(plan, each), impaired=impairments.get(each)) for each in link.ends)
+    return Veth(a=a, b=b, mtu=link.mtu, rate_mbps=link.rate_mbps)
 
 
 def end(plan: Plan, endpoint: Endpoint) -> End:

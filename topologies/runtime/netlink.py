@@ -11,16 +11,26 @@ from typing import TypeVar
 from topologies.errors import Fault
 from topologies.runtime import netlink_decode as decode
 from topologies.runtime import netlink_encode as encode
-from topologies.runtime.netlink_decode import Counters, Hop, KernelAddress, KernelLink, KernelNeighbour, KernelRoute
-from topologies.runtime.netlink_encode import ANY_TABLE, MAIN_TABLE, Request
+from topologies.runtime.netlink_decode import (
+    Counters,
+    Hop,
+    KernelAddress,
+    KernelFilter,
+    KernelLink,
+    KernelNeighbour,
+    KernelRoute,
+)
+from topologies.runtime.netlink_encode import ANY_TABLE, MAIN_TABLE, FilterSide, Request
 from topologies.runtime.syscalls import inside_netns
 
 __all__ = [
     "ANY_TABLE",
     "MAIN_TABLE",
     "Counters",
+    "FilterSide",
     "Hop",
     "KernelAddress",
+    "KernelFilter",
     "KernelLink",
     "KernelNeighbour",
     "KernelRoute",
@@ -109,6 +119,11 @@ class Netlink:
         """The neighbour entries of IPv4 and IPv6, permanent ones included."""
         families = (socket.AF_INET, socket.AF_INET6)
         return [found for each in families for found in self._list(encode.dump_neighbours(each), decode.neighbour)]
+
+    def filters(self, index: int, side: FilterSide) -> list[KernelFilter]:
+        """The filters that packets meet on one side of an interface."""
+        found = self._list(encode.dump_filters(index, side), decode.filter)
+        return [each for each in found if each.name]  # the kernel lists each number once more, without its filter
 
     def set_link(self, link: int | str, up: bool) -> None:
         """Raise or lower an interface, by index or name."""

@@ -113,6 +113,15 @@ class KernelNeighbour(Struct, frozen=True):
     state: str
 
 
+class KernelFilter(Struct, frozen=True):
+    """One filter. `number` is its place among those of its side; `program` the kernel's number of its BPF program."""
+
+    kind: str
+    number: int
+    name: str
+    program: int
+
+
 def messages(data: memoryview) -> Iterator[Message]:
     """The messages of one read."""
     at = 0
@@ -243,6 +252,14 @@ def neighbour(body: memoryview) -> KernelNeighbour:
     mac = bytes(found[2]).hex(":") if 2 in found else ""
     where = _address(found[1]) if 1 in found else ""
     return KernelNeighbour(index, where, mac, NEIGHBOUR_STATES.get(state, "none"))
+
+
+def filter(body: memoryview) -> KernelFilter:
+    """A filter out of the body of RTM_NEWTFILTER."""
+    found = attributes(body, 20)
+    (info,) = _U32.unpack_from(body, 16)
+    options = attributes(found[2], 0) if 2 in found else {}
+    return KernelFilter(_word(found.get(1)), info >> 16, _word(options.get(7)), _number(options, 11))
 
 
 def refusal(body: memoryview, flags: int) -> tuple[int, str]:

@@ -7,6 +7,7 @@ words that name it when the kernel refuses it inside a batch.
 import socket
 import struct
 from collections.abc import Sequence
+from enum import IntEnum
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
 RTM_NEWRULE = 32
 RTM_NEWQDISC = 36
+RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER = 44, 45, 46
 
 F_REQUEST, F_ACK, F_DUMP = 0x1, 0x4, 0x300
 F_REPLACE, F_EXCL, F_CREATE = 0x100, 0x200, 0x400
@@ -36,6 +38,15 @@ _NEXTHOP = struct.Struct("=HBBi")
 _NODAD_PERMANENT = 0x02 | 0x80
 _NUD_PERMANENT = 0x80
 _ROOT_HANDLE = 0xFFFFFFFF
+_CLSACT, _CLSACT_PARENT = 0xFFFF0000, 0xFFFFFFF1
+_ALL_PROTOCOLS, _DIRECT_ACTION = 0x0003, 1
+
+
+class FilterSide(IntEnum):
+    """Where packets meet filters: as they come in over an interface, or as they leave, before they are queued."""
+
+    INGRESS = 0xFFFFFFF2
+    EGRESS = 0xFFFFFFF3
 
 
 class Request(Struct, frozen=True):
@@ -210,6 +221,37 @@ def new_rate(index: int, rate_mbps: int, mtu: int, what: str) -> Request:
     options += attribute(4, struct.pack("=Q", rate)) if rate > 0xFFFFFFFF else b""
     body = _TCMSG.pack(0, index, 0, _ROOT_HANDLE, 0) + _text(1, "tbf") + attribute(2, options)
     return Request(RTM_NEWQDISC, F_CREATE | F_REPLACE, body, what)
+
+
+def new_filter_place(index: int, what: str) -> Request:
+    """The place where an interface takes filters (clsact); fine when it is there already."""
+    body = _TCMSG.pack(0, index, _CLSACT, _CLSACT_PARENT, 0) + _text(1, "clsact")
+    return Request(RTM_NEWQDISC, F_CREATE, body, what)
+
+
+def new_filter(index: int, side: FilterSide, number: int, program: int, name: str, what: str) -> Request:
+    """A BPF program, given by its open fd, that sees all packets of an interface; it takes that number's place.
+
+    The kernel keeps the program for as long as the filter is there. Filters are asked in the order of their numbers.
+    """
+    options = _u32(6, program) + _text(7, name) + _u32(8, _DIRECT_ACTION)
+    body = _filter(index, side, number, handle=1) + _text(1, "bpf") + attribute(2, options)
+    return Request(RTM_NEWTFILTER, F_CREATE, body, what)
+
+
+def del_filters(index: int, side: FilterSide, number: int, what: str) -> Request:
+    """Remove the filters of that number; the kernel refuses where there are none."""
+    return Request(RTM_DELTFILTER, 0, _filter(index, side, number), what)
+
+
+def dump_filters(index: int, side: FilterSide) -> Request:
+    """The filters of one side of an interface."""
+    body = _TCMSG.pack(0, index, 0, side, 0)
+    return Request(RTM_GETTFILTER, F_DUMP, body, "list of filters")
+
+
+def _filter(index: int, side: FilterSide, number: int, *, handle: int = 0) -> bytes:
+    return _TCMSG.pack(0, index, handle, side, number << 16 | socket.htons(_ALL_PROTOCOLS))
 
 
 def dump_links() -> Request:

@@ -24,7 +24,10 @@ _SIGCHLD = 17
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24
 _OPENAT2, _MOUNT_SETATTR = 437, 442  # the same on every architecture
 _AT_FDCWD, _AT_RECURSIVE, _ATTR_RDONLY = -100, 0x8000, 1
-_NUMBERS = {"x86_64": {"clone": 56, "pivot_root": 155}, "aarch64": {"clone": 220, "pivot_root": 41}}
+_NUMBERS = {
+    "x86_64": {"clone": 56, "pivot_root": 155, "bpf": 321},
+    "aarch64": {"clone": 220, "pivot_root": 41, "bpf": 280},
+}
 
 
 class _OpenHow(ctypes.Structure):
@@ -109,6 +112,12 @@ def die_with_parent(signal: int) -> None:
 def drop_capability(number: int) -> None:
     """Give up a capability for this process and all its children, for good."""
     _checked(_libc().prctl(_PR_CAPBSET_DROP, number, 0, 0, 0), f"prctl(PR_CAPBSET_DROP, {number})")
+
+
+def bpf(command: int, attributes: ctypes.Array[ctypes.c_char], what: str) -> int:
+    """bpf(2); the kernel may write into the attributes. Returns its answer, such as an fd, which is closed on exec."""
+    result = _libc().syscall(_number("bpf"), command, attributes, ctypes.c_uint(ctypes.sizeof(attributes)))
+    return _checked(result, what)
 
 
 def open_in_root(root: int, path: str, flags: int, mode: int = 0) -> int:

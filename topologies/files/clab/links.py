@@ -4,15 +4,21 @@ from collections.abc import Mapping
 from ipaddress import IPv4Interface, ip_interface
 from typing import Any, TypeAlias
 
+import msgspec
+from msgspec.structs import replace
+
 from topologies.errors import Mistake
+from topologies.files import complaint
 from topologies.files.clab import schema_links
 from topologies.files.complaint import nearest
 from topologies.files.yaml import Document
+from topologies.impairments.model import Impairment, refuse_impossible
 from topologies.lab import DEFAULT_MTU, Dummy, End, HostLink, LabLink, Macvlan, MgmtLink, Veth, Vxlan
 
 LONGEST_INTERFACE = 15  # IFNAMSIZ without the final zero byte
 OUTSIDE = ("host", "mgmt-net", "macvlan")  # what stands in the place of a node in a brief link
-RATE = "closlab-rate-mbps"  # our key in a link's `vars`
+RATE = "closlab-rate-mbps"  # our keys in a link's `vars`
+IMPAIRED = "closlab-impaired"
 SingleLink: TypeAlias = (
     schema_links.HostLinkSpec
     | schema_links.MgmtLinkSpec
@@ -76,7 +82,10 @@ class LinkReader:
             host = hosts[0]
             return HostLink(end=b if host is a else a, host_interface=host.interface, host_mac=host.mac, mtu=mtu)
         labels = tuple((key, value or "") for key, value in (spec.labels or {}).items())
-        return Veth(a=a, b=b, mtu=mtu, rate_mbps=self.rate(index, spec.vars or {}), labels=labels)
+        variables = spec.vars or {}
+        a, b = (replace(end, impaired=self.impaired(index, end, variables)) for end in (a, b))
+        self.refuse_others(index, (a, b), variables)
+        return Veth(a=a, b=b, mtu=mtu, rate_mbps=self.rate(index, variables), labels=labels)
 
     def addressed(self, index: int, n: int, end: End, spec: CableLink) -> End:
         """The end with the addresses that the link's own lists give it."""
@@ -96,6 +105,29 @@ class LinkReader:
         if not text.isdecimal() or not int(text):
             raise Mistake(f"{self.at(index, 'vars', RATE)}: {RATE} is a whole number of Mbit/s above 0, not {text!r}")
         return int(text)
+
+    def impaired(self, index: int, end: End, variables: Mapping[str, Any]) -> Impairment | None:
+        """What our own key does to packets that leave an end of a link."""
+        said = variables.get(IMPAIRED, {})
+        if not isinstance(said, dict) or str(end) not in said:
+            return None
+        try:
+            wanted = msgspec.convert(said[str(end)], Impairment, strict=False)
+            refuse_impossible(wanted, flag="")
+        except msgspec.ValidationError as error:
+            wrong = complaint.read(str(error), said[str(end)], Impairment, strict=False)
+            place = self.at(index, "vars", IMPAIRED, str(end), *wrong.path)
+            raise Mistake(f"{place}: {IMPAIRED}: {end}: {wrong}") from None
+        except Mistake as error:
+            raise Mistake(f"{self.at(index, 'vars', IMPAIRED, str(end))}: {IMPAIRED}: {end}: {error}") from None
+        return wanted
+
+    def refuse_others(self, index: int, ends: tuple[End, End], variables: Mapping[str, Any]) -> None:
+        """Raise Mistake where our own key says something of what is no end of the link."""
+        said, names = variables.get(IMPAIRED, {}), [str(end) for end in ends]
+        if not isinstance(said, dict) or not said.keys() <= set(names):
+            place = self.at(index, "vars", IMPAIRED)
+            raise Mistake(f"{place}: {IMPAIRED} is a mapping with what leaves {' and '.join(names)}, of one or both")
 
     def end(self, place: str, spec: schema_links.EndpointSpec) -> End:
         """One end written in full."""
@@ -127,6 +159,13 @@ class LinkReader:
     def at(self, index: int, *path: str | int) -> str:
         """Where a part of a link stands in the file."""
         return self.document.at("topology", "links", index, *path)
+
+
+def variables(link: Veth) -> dict[str, Any]:
+    """Our own keys of a cable, as a file has them."""
+    impaired = {str(end): end.impaired.written() for end in (link.a, link.b) if end.impaired is not None}
+    found: dict[str, Any] = {RATE: link.rate_mbps} if link.rate_mbps else {}
+    return found | ({IMPAIRED: impaired} if impaired else {})
 
 
 def check_interface(name: str, place: str) -> None:

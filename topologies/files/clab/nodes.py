@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from msgspec import Struct
 
+from topologies.balancing.model import BALANCE_LABEL, Balance, balance_of
 from topologies.errors import Mistake
 from topologies.files.clab.inherit import commands
 from topologies.files.clab.kinds import FOREIGN_KINDS, KINDS
@@ -78,6 +79,7 @@ def lab_node(name: str, spec: NodeSpec, around: Surroundings) -> LabNode:
         dns_search=tuple((spec.dns.search if spec.dns else None) or ()),
         cap_add=tuple(spec.cap_add or ()),
         user=spec.user or "",
+        balance=labelled_balance(name, dict(labels), around),
     )
 
 
@@ -109,6 +111,16 @@ def known_kinds() -> str:
 def role(word: str) -> Role | None:
     """What a node is for, where its label or its group says so."""
     return Role(word.lower()) if word.lower() in {role.value for role in Role} else None
+
+
+def labelled_balance(name: str, labels: Mapping[str, str], around: Surroundings) -> Balance:
+    """How a node chooses among paths of equal cost, where its label says so."""
+    if not (text := labels.get(BALANCE_LABEL, "")):
+        return Balance()
+    try:
+        return balance_of(text)
+    except Mistake as error:
+        raise Mistake(f"{around.at(name, 'labels', BALANCE_LABEL)}: {BALANCE_LABEL}: {error}") from None
 
 
 def texts(given: Mapping[str, str | None] | None) -> tuple[tuple[str, str], ...]:

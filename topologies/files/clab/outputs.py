@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from topologies.files.clab.links import RATE
+from topologies.files.clab.links import variables
 from topologies.lab import End, Lab, LabLink, LabNode, Mgmt, Veth
 from topologies.runtime.model import Life, NodeRecord
 
@@ -262,8 +262,8 @@ def link_data(link: LabLink) -> dict[str, Any]:
         ends = {"a": end_data(link.end, "z"), "z": end_data(outside, "a")}
     else:
         ends = {"a": end_data(link.end, "dummy")}
-    rate = link.rate_mbps if isinstance(link, Veth) else None
-    return {"endpoints": ends} | ({"vars": {RATE: rate}} if rate else {})
+    ours = variables(link) if isinstance(link, Veth) else {}
+    return {"endpoints": ends} | ({"vars": ours} if ours else {})
 
 
 def end_data(end: End, peer: str) -> dict[str, str]:

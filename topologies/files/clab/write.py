@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from topologies.files.clab import ports, setup
-from topologies.files.clab.links import RATE
+from topologies.files.clab.links import variables
 from topologies.files.clab.schema import STAGES
 from topologies.lab import (
     MANAGEMENT,
@@ -197,9 +197,8 @@ class Flow(dict[str, Any]):
 def link_spec(link: LabLink) -> dict[str, Any]:
     """One link, written in full."""
     if isinstance(link, Veth):
-        variables = {RATE: link.rate_mbps} if link.rate_mbps else {}
         spec: dict[str, Any] = {"type": "veth", "mtu": link.mtu, "endpoints": [end_spec(link.a), end_spec(link.b)]}
-        return spec | with_content(vars=Flow(variables), labels=Flow(link.labels))
+        return spec | with_content(vars=Flow(variables(link)), labels=Flow(link.labels))
     spec = {"type": link_type(link), "mtu": link.mtu, "endpoint": end_spec(link.end)}
     match link:
         case HostLink() | MgmtLink():

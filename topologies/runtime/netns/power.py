@@ -90,7 +90,7 @@ def _links(record: LabRecord, space: str, *, up: bool) -> None:
     with Netlink.open(names.target(record, space)) as kernel:
         if up:
             kernel.send(wires.raisings(wiring, space))
-            kernel.send([*wires.settings(record.lab, wiring, space, again=True), *wires.rates(wiring, space)])
+            kernel.send(wires.settings(record.lab, wiring, space, again=True))  # queues outlive a lowered link
         else:
             kernel.send(wires.lowerings(wiring, space))
 

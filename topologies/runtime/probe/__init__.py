@@ -27,6 +27,7 @@ def all() -> tuple[Capability, ...]:
         programs.containerlab(),
         programs.frr_image(),
         *kernel.trials(),
+        kernel.bpf(),
         kernel.hash_seed(),
         kernel.neighbour_table(),
     )

@@ -8,10 +8,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from topologies import process
-from topologies.errors import Mistake
+from topologies.bpf.assembler import R0, assemble, leave, mov
+from topologies.errors import ClosError, Mistake
+from topologies.runtime import bpf as door
 from topologies.runtime.probe.capability import Capability
 
 NEIGHBOURS = Path("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+TYPES = Path("/sys/kernel/btf/vmlinux")  # the kernel's type information
 HASH_SEED = Path("/proc/sys/net/ipv4/fib_multipath_hash_seed")
 RESTRICTIONS = (  # what distributions forbid unprivileged user namespaces with: (file, value that forbids, cure)
     ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"),
@@ -63,8 +66,8 @@ TRIALS = (
         "CONFIG_MACVLAN",
     ),
     Trial(
-        "bpf",
-        "counting and marking by BPF",
+        "bpf filters",
+        "where BPF programs meet packets",
         "tc qdisc add dev lo clsact && tc filter add dev lo egress bpf bytecode '1,6 0 0 0,'",
         "CONFIG_NET_CLS_BPF",
     ),
@@ -124,6 +127,20 @@ def trials() -> tuple[Capability, ...]:
 def trial(name: str) -> Capability:
     """What came of one of the trials."""
     return next(each for each in trials() if each.name == name)
+
+
+@cache
+def bpf() -> Capability:
+    """Programs of ours at the ports of switches: the kernel takes them, and has a place for them."""
+    name, use = "bpf", "load balancing modes, ECN marking"
+    place = trial("bpf filters")
+    if not place.present:
+        return Capability(name, use, lack=place.lack, cure=place.cure)
+    try:
+        os.close(door.load(assemble([mov(R0, 0), leave()]), "closlab_trial"))
+    except ClosError as error:
+        return Capability(name, use, lack=str(error))
+    return Capability(name, use, detail="marking sees real queues" if TYPES.exists() else "marking imagines queues")
 
 
 @cache

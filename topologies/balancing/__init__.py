@@ -1,0 +1,1 @@
+"""How switches spread traffic over paths of equal cost."""
