@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from labs.chaos.durations import seconds
 from labs.chaos.faults.model import (
     Corruption,
@@ -14,11 +16,12 @@ from labs.chaos.faults.model import (
     OneWay,
     RateDrop,
     SwappedCables,
+    WrongMarking,
 )
 from labs.chaos.live import Injected, Live, endpoint
 from labs.chaos.places import rail_cables
 from labs.impairing import impair, impaired
-from topologies.impairments.model import Impairment
+from topologies.impairments.model import Impairment, Marking
 from topologies.model import Endpoint
 from topologies.waiting import until
 
@@ -45,34 +48,39 @@ def flapping(live: Live, step: Flapping) -> Injected:
 
 def one_way(live: Live, step: OneWay) -> Injected:
     """Lose all that leaves one end."""
-    return _impaired(live, [step.link], Impairment(loss_percent=100))
+    return _impaired(live, [step.link], loss_percent=100)
 
 
 def loss(live: Live, step: Loss) -> Injected:
     """Lose a share of the packets."""
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), Impairment(loss_percent=step.percent))
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), loss_percent=step.percent)
 
 
 def corruption(live: Live, step: Corruption) -> Injected:
     """Damage a share of the packets."""
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), Impairment(corruption_percent=step.percent))
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), corruption_percent=step.percent)
 
 
 def delay(live: Live, step: Delay) -> Injected:
     """Have packets wait."""
-    wanted = Impairment(delay_ms=seconds(step.delay) * 1000, jitter_ms=seconds(step.jitter) * 1000)
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), wanted)
+    ends, times = _ends(live, step.link, one_way=step.one_way), (seconds(step.delay), seconds(step.jitter))
+    return _impaired(live, ends, delay_ms=times[0] * 1000, jitter_ms=times[1] * 1000)
 
 
 def rate_drop(live: Live, step: RateDrop) -> Injected:
     """Let a cable carry less."""
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), Impairment(rate_mbps=step.mbps))
+    return _impaired(live, _ends(live, step.link, one_way=step.one_way), rate_mbps=step.mbps)
+
+
+def wrong_marking(live: Live, step: WrongMarking) -> Injected:
+    """Mark packets by another law than the cable's own."""
+    return _impaired(live, [step.link], ecn=Marking(step.kmin, step.kmax, step.pmax))
 
 
 def lossy_rail(live: Live, step: LossyRail) -> Injected:
     """Lose a share of the packets on every cable of a rail, in both directions."""
     ends = [each for end in rail_cables(live.fabric, step.rail) for each in _ends(live, end, one_way=False)]
-    return _impaired(live, ends, Impairment(loss_percent=step.percent), where=f"rail {step.rail}")
+    return _impaired(live, ends, where=f"rail {step.rail}", loss_percent=step.percent)
 
 
 def mtu_mismatch(live: Live, step: MtuMismatch) -> Injected:
@@ -127,25 +135,22 @@ def _ends(live: Live, end: str, *, one_way: bool) -> list[str]:
     return [end] if one_way else [end, str(live.far(endpoint(end)))]
 
 
-def _impaired(live: Live, ends: Sequence[str], wanted: Impairment, where: str = "") -> Injected:
-    """Impair what leaves these ends, in place of what was there, and put that back."""
-    ends = list(dict.fromkeys(ends))
-    before = impaired(live.record, ends)
+def _impaired(live: Live, ends: Sequence[str], where: str = "", **changes: float | Marking) -> Injected:
+    """Change what is done to what leaves these ends, beside what is done already, and put it back."""
+    before = impaired(live.record, list(dict.fromkeys(ends)))
+    wanted = {end: replace(each, **changes) for end, each in before.items()}
 
-    def put_back() -> None:
-        for end, impairment in before.items():
+    def put(each: Mapping[str, Impairment]) -> None:
+        for end, impairment in each.items():
             impair(live.record, [end], impairment)
 
-    def lacks(expected: dict[str, Impairment]) -> str:
-        found = impaired(live.record, ends)
-        return next(
-            (f"{end} sends with {found[end].text() or 'nothing'}" for end in ends if found[end] != expected[end]), ""
-        )
+    def lacks(expected: Mapping[str, Impairment]) -> str:
+        found = impaired(live.record, list(expected))
+        wrong = (f"{end} sends with {found[end].text() or 'nothing'}" for end in found if found[end] != expected[end])
+        return next(wrong, "")
 
-    impair(live.record, ends, wanted)
-    return Injected(
-        where or ", ".join(ends), lambda: lacks(dict.fromkeys(ends, wanted)), put_back, lambda: lacks(before)
-    )
+    put(wanted)
+    return Injected(where or ", ".join(before), lambda: lacks(wanted), lambda: put(before), lambda: lacks(before))
 
 
 def _exchange(live: Live, first: Endpoint, second: Endpoint) -> None:

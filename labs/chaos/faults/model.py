@@ -82,6 +82,16 @@ class RateDrop(Step, tag="rate-drop", frozen=True, kw_only=True):
     one_way: bool = False
 
 
+class WrongMarking(Step, tag="wrong-marking", frozen=True, kw_only=True):
+    """What leaves this end is marked (ECN) by another law: from `kmin` bytes of backlog to `kmax`, with up to `pmax`
+    percent. The cable must have a rate, for without one nothing waits."""
+
+    link: Cable
+    kmin: Annotated[int, Meta(ge=0)]
+    kmax: Annotated[int, Meta(ge=1)]
+    pmax: Percent
+
+
 class MtuMismatch(Step, tag="mtu-mismatch", frozen=True, kw_only=True):
     """One end of a cable takes smaller packets than the other."""
 
@@ -209,6 +219,7 @@ AnyFault: TypeAlias = (
     | Corruption
     | Delay
     | RateDrop
+    | WrongMarking
     | MtuMismatch
     | SwappedCables
     | LossyRail

@@ -14,6 +14,7 @@ INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
     model.Corruption: links.corruption,
     model.Delay: links.delay,
     model.RateDrop: links.rate_drop,
+    model.WrongMarking: links.wrong_marking,
     model.MtuMismatch: links.mtu_mismatch,
     model.SwappedCables: links.swapped_cables,
     model.LossyRail: links.lossy_rail,
