@@ -3,7 +3,6 @@
 What they work with is imported when they run, so that `--help` is quick.
 """
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,13 +11,13 @@ import typer
 from labs.cli import screen
 from labs.cli.completing import complete_node
 from labs.cli.options import AsJson, LabName, seconds
+from labs.extras import equip
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FAULT, EXIT_FINE, Mistake
 
 if TYPE_CHECKING:
     from automation.applying import Applied, Manner
     from topologies.runtime.model import LabRecord, Say
 
-NEEDED = ("napalm", "nornir", "nornir_napalm")
 Routers = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NODE]...", help="Only these routers.", autocompletion=complete_node),
@@ -37,14 +36,6 @@ AuditLog = Annotated[
     Path | None,
     typer.Option("--audit", metavar="FILE", envvar="CLOSLAB_AUDIT", help="Append to this log, not to the lab's own."),
 ]
-
-
-def equip(needed: Collection[str] = (), extra: str = "automation") -> None:
-    """Raise Mistake where closlab was installed without what these commands need."""
-    from importlib.util import find_spec
-
-    if lacking := [name for name in needed or NEEDED if find_spec(name) is None]:
-        raise Mistake(f"{', '.join(lacking)} is not installed; pip install 'closlab[{extra}]' does it")
 
 
 def diff(nodes: Routers = None, lab: LabName = "", as_json: AsJson = False) -> int:

@@ -8,8 +8,8 @@ import typer
 from msgspec import Struct, to_builtins
 
 from labs.cli import screen
-from labs.cli.automation_commands import equip
 from labs.cli.options import AsJson
+from labs.extras import equip
 from topologies.errors import EXIT_FINE
 
 if TYPE_CHECKING:

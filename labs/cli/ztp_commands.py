@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labs.cli import screen
-from labs.cli.automation_commands import equip
 from labs.cli.options import AsJson, LabName, NodeName, OneLab, seconds
+from labs.extras import equip
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
+from tests.bench.outages import STEPS, Outages
 from tests.bench.provisioning import ByHand, Provisioned
 from tests.bench.third_party import ThirdParty
 
@@ -19,6 +20,7 @@ GROWTH = ("2x4", "4x16", "8x32", "8x64", "8x128", "8x192")
 NETNS, CONTAINERLAB, MUNET = "closlab", "containerlab", "munet"
 OWN_NETNS, OWN_CONTAINERLAB = "closlab, their file", "containerlab, their file"
 NORNIR, BY_HAND = "closlab, by Nornir", "FRR's programs, node by node"
+SCENARIO = "closlab run"
 ZTP, VTYSH, RELOAD = "closlab, --ztp", "plain start, then vtysh -b", "plain start, then frr-reload"
 
 
@@ -37,6 +39,7 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     OWN_CONTAINERLAB: lambda: ThirdParty(native=False),
     NORNIR: lambda: Orchestrated(own=True),
     BY_HAND: lambda: Orchestrated(own=False),
+    SCENARIO: Outages,
     ZTP: Provisioned,
     VTYSH: lambda: ByHand("vtysh -b"),
     RELOAD: lambda: ByHand("frr-reload"),
@@ -53,6 +56,7 @@ COMPARED = (NETNS, CONTAINERLAB, MUNET)
 FIXED: Mapping[str, tuple[tuple[tuple[str, str], ...], Sequence[str]]] = {
     "third-party": (((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4")), SIZES[1:2]),
     "automation": (tuple((peer, work) for work in WORKS for peer in (NORNIR, BY_HAND)), SIZES[2:]),
+    "outage": (tuple((SCENARIO, fault) for fault in STEPS), SIZES[:1]),
     "ztp": (tuple((peer, PLAIN) for peer in (ZTP, VTYSH, RELOAD, NETNS)), SIZES[2:]),
 }
 """Suites whose peers are their own: (peer, variant) of each, and the sizes of fabrics."""

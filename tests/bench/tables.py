@@ -137,6 +137,18 @@ def growth(found: Sequence[Results]) -> str:
     return table(("fabric", "routers", "links", "up, s", "down, s", "CPU s", "GiB", "MiB per router"), rows)
 
 
+def outage(found: Sequence[Results]) -> str:
+    """How long the data plane is out after each fault, in milliseconds, and how exactly that is known."""
+    rows = []
+    for each in (series for result in found for series in result.series if series.good):
+        longest = sorted(run.up * 1000 for run in each.good)
+        lost = sorted(int(run.phases.get("lost", 0)) for run in each.good)
+        exact = max(run.phases.get("interval", 0) for run in each.good) * 1000
+        middle = f"{each.up * 1000:.0f} ({longest[0]:.0f}-{longest[-1]:.0f})"
+        rows.append((each.case, each.variant, middle, f"{lost[0]}-{lost[-1]}", f"{exact:.0f}"))
+    return table(("fabric", "fault", "longest outage, ms", "probes lost", "known to, ms"), rows)
+
+
 def machine(found: Iterable[Results]) -> str:
     """What it was measured on, and how quiet that was."""
     rows = []
@@ -183,6 +195,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "variants": ("variants", variants),
     "growth": ("growth", growth),
     "automation": ("automation", automation),
+    "outage": ("outage", outage),
     "ztp": ("ztp", ztp),
     "ztp-states": ("ztp", ztp_states),
     "machine": ("*", machine),

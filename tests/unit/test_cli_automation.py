@@ -116,7 +116,7 @@ def test_without_the_extra_it_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The base installation has neither Nornir nor NAPALM."""
-    monkeypatch.setattr("labs.cli.automation_commands.NEEDED", ("nornir", "no_such_module"))
+    monkeypatch.setattr("labs.extras.AUTOMATION", ("nornir", "no_such_module"))
 
     assert run("diff") == 2
     assert "no_such_module is not installed; pip install 'closlab[automation]' does it" in capsys.readouterr().err

@@ -133,6 +133,12 @@ class PowerCut(Step, tag="power-cut", frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
 
 
+class Drained(Step, tag="drained", frozen=True, kw_only=True):
+    """No fault but maintenance: a switch is drained as `closlab drain` does it, and taken back into service."""
+
+    node: Node
+
+
 class DaemonKilled(Step, tag="daemon-killed", frozen=True, kw_only=True):
     """A daemon gets SIGKILL; it is started again at the end."""
 
@@ -226,6 +232,7 @@ AnyFault: TypeAlias = (
     | SwitchDead
     | SwitchPaused
     | PowerCut
+    | Drained
     | DaemonKilled
     | DaemonHung
     | DaemonReconfigured
