@@ -83,7 +83,7 @@ class QueuePair:
     def hear(self, packet: Packet, now: int) -> None:
         """Take a packet. One that is not of a reliable connection changes nothing, nor does any in error."""
         self._offered = None
-        if self.state is State.ERROR:
+        if self._requester.failed:
             return
         if packet.opcode == ACKNOWLEDGE:
             self._requester.acknowledged(packet, now)

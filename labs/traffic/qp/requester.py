@@ -74,16 +74,18 @@ class Requester:
         psn, at, reads = self._next, self._at, self._reads
         while len(packets) < most and payload > 0 and at < len(self._queue):
             each = self._queue[at]
-            if not self._may(each, psn, reads):
+            stop = self._until(each, psn, reads)
+            if each.reads and stop > psn:
+                packets.append(each.reading(psn, self._peer))
+                ends.append(stop)
+            elif stop > psn:
+                stop = min(stop, psn + most - len(packets), psn - (-payload // each.mtu))
+                packets += each.packets(psn, stop, self._peer, self._settings.ack_every, self._waits(each, psn))
+                ends += range(psn + 1, stop + 1)
+                payload -= each.size(psn, stop)
+            if stop < each.end:
                 break
-            packet = each.packet(psn, self._peer, self._asks(each, psn))
-            packets.append(packet)
-            payload -= packet.size
-            psn = each.end if each.reads else psn + 1
-            ends.append(psn)
-            if psn == each.end:
-                reads += each.reads
-                at += 1
+            psn, at, reads = stop, at + 1, reads + each.reads
         return packets
 
     def sent(self, count: int, now: int) -> None:
@@ -101,7 +103,7 @@ class Requester:
 
     def ready(self) -> bool:
         """Whether there is something to send as soon as no RNR NAK forbids it."""
-        return self._at < len(self._queue) and self._may(self._queue[self._at], self._next, self._reads)
+        return self._at < len(self._queue) and self._until(self._queue[self._at], self._next, self._reads) > self._next
 
     def next_moment(self, now: int) -> int | None:
         """When something is to be sent or to be given up; None while only the peer or the user can change it."""
@@ -154,27 +156,25 @@ class Requester:
                 self._credit(packet.aeth)
             self._advance(psn + 1, now)
 
-    def _may(self, each: Message, psn: int, reads: int) -> bool:
-        """Whether the packet with this number may follow what has been sent."""
-        out = psn - self._unacked
-        if out >= self._settings.window:
-            return False
+    def _until(self, each: Message, psn: int, reads: int) -> int:
+        """Up to where a message may be sent, if all before this number is; not beyond it, where that is to wait."""
+        full = self._unacked + self._settings.window
+        if psn >= full:
+            return psn
         if each.reads:
-            return reads < self._settings.reads and each.end - self._unacked <= HALF
-        return not (out and self._limited(each))
+            allowed = reads < self._settings.reads and each.end - self._unacked <= HALF
+            return each.end if allowed else psn
+        if self._limited(each):
+            return self._unacked + 1
+        return min(each.end, full)
 
     def _limited(self, each: Message) -> bool:
         """Whether the peer may have no receive for it; then one packet at a time goes, to find out (9.7.7)."""
         return each.receives and self._limit is not None and each.number > self._limit
 
-    def _asks(self, each: Message, psn: int) -> bool:
-        """Whether its packet with this number asks for an acknowledge: without one, nothing more might be sent."""
-        after = psn + 1
-        if each.reads:
-            return False  # its data is the acknowledge
-        if after == each.end or after % self._settings.ack_every == 0:
-            return True
-        return after - self._unacked == self._settings.window or self._limited(each)
+    def _waits(self, each: Message, psn: int) -> int:
+        """Behind which number nothing more could be sent without an acknowledge."""
+        return psn + 1 if self._limited(each) else self._unacked + self._settings.window
 
     def _settle(self, until: int, now: int) -> bool:
         """Have all before a number be acknowledged; False where that stops at a READ whose data has not come."""

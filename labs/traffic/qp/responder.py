@@ -118,9 +118,8 @@ class Responder:
 
     def hear(self, packet: Packet) -> None:
         """Take a request."""
-        psn = nearest(packet.psn, self._expected)
-        if psn != self._expected:
-            self._other(packet, psn)
+        if packet.psn != self._expected & MASK:
+            self._other(packet, nearest(packet.psn, self._expected))
             return
         self._silent = False
         step = MOVES[self._within].get(packet.opcode)

@@ -98,20 +98,41 @@ class Message(Struct, frozen=True, gc=False):
     reads: bool
     receives: bool  # whether it takes one of the peer's receives
 
-    def packet(self, psn: int, qp: int, ack: bool) -> Packet:
-        """Its packet with a number; of a READ, the request for all data from that number on."""
-        request, index = self.request, psn - self.first
+    def reading(self, psn: int, qp: int) -> Packet:
+        """Of a READ, the request for all data from a number on; the data is its acknowledge, so it asks for none."""
+        request, offset = self.request, (psn - self.first) * self.mtu
+        reth = Reth(request.address + offset, request.rkey, request.length - offset)
+        return Packet(READ_REQUEST, qp, psn & MASK, False, 0, offset, reth)
+
+    def packets(self, psn: int, stop: int, qp: int, every: int, full: int) -> list[Packet]:
+        """Of all others, its packets from a number up to another.
+
+        The last of all asks for an acknowledge, as does every so many-th, and the one before the number `full`.
+        """
+        code, first, mtu, last = self.codes.middle, self.first, self.mtu, self.end - 1
+        inner = range(max(psn, first + 1), min(stop, last))
+        found = [
+            Packet(code, qp, each & MASK, (each + 1) % every == 0 or each + 1 == full, mtu, (each - first) * mtu)
+            for each in inner
+        ]
+        if psn == first:
+            found.insert(0, self._edge(first, qp, first == last or (first + 1) % every == 0 or first + 1 == full))
+        if stop > last > first:
+            found.append(self._edge(last, qp, True))
+        return found
+
+    def size(self, psn: int, stop: int) -> int:
+        """Bytes of its packets from a number up to another."""
+        return min((stop - self.first) * self.mtu, self.request.length) - (psn - self.first) * self.mtu
+
+    def _edge(self, psn: int, qp: int, ack: bool) -> Packet:
+        """Its first or its last packet."""
+        request, index, count = self.request, psn - self.first, self.end - self.first
         offset = index * self.mtu
-        rest = request.length - offset
-        if self.reads:
-            reth = Reth(request.address + offset, request.rkey, rest)
-            return Packet(READ_REQUEST, qp, psn & MASK, ack, 0, offset, reth)
-        size = rest if rest < self.mtu else self.mtu
-        if 0 < index < self.end - self.first - 1:
-            return Packet(self.codes.middle, qp, psn & MASK, ack, size, offset)
-        code = self.codes.at(index, self.end - self.first)
-        immediate = request.immediate if psn == self.end - 1 else None
-        return Packet(code, qp, psn & MASK, ack, size, offset, None if index else self._reth(), None, immediate)
+        size = min(self.mtu, request.length - offset)
+        immediate = request.immediate if index == count - 1 else None
+        reth = None if index else self._reth()
+        return Packet(self.codes.at(index, count), qp, psn & MASK, ack, size, offset, reth, None, immediate)
 
     def _reth(self) -> Reth | None:
         """Of its first packet."""

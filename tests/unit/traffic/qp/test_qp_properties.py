@@ -93,7 +93,7 @@ def run(
     return made, left.completions(), right.completions()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.tuples(REQUESTS, REQUESTS), SETTINGS, st.tuples(FEW_LOST, FEW_LOST))
 def test_all_come_once_and_in_order(
     asked: tuple[list[Request], list[Request]], wanted: Settings, fates: tuple[list[Fate], list[Fate]]
@@ -111,7 +111,7 @@ def test_all_come_once_and_in_order(
         assert [each.id for each in receives] == [100 + number for number in range(len(receives))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.tuples(REQUESTS, REQUESTS), SETTINGS, st.tuples(MANY_LOST, MANY_LOST))
 def test_all_end_once_and_in_order(
     asked: tuple[list[Request], list[Request]], wanted: Settings, fates: tuple[list[Fate], list[Fate]]
@@ -133,7 +133,7 @@ def test_all_end_once_and_in_order(
         assert len(taken) >= len(receiving(asked[own][:fine]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.tuples(REQUESTS, REQUESTS), SETTINGS, st.tuples(MANY_LOST, MANY_LOST))
 def test_a_gap_has_one_nak(
     asked: tuple[list[Request], list[Request]], wanted: Settings, fates: tuple[list[Fate], list[Fate]]
@@ -150,7 +150,7 @@ def test_a_gap_has_one_nak(
         assert {each & 0xFFFFFF for each in found} <= {each.psn for each in requests}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(REQUESTS, SETTINGS, st.tuples(FEW_LOST, FEW_LOST))
 def test_the_window_is_kept(asked: list[Request], wanted: Settings, fates: tuple[list[Fate], list[Fate]]) -> None:
     """Never more is sent without acknowledge than the window has; only one READ reaches beyond it, by its answers."""
@@ -165,7 +165,7 @@ def test_the_window_is_kept(asked: list[Request], wanted: Settings, fates: tuple
     assert watched.most <= wanted.window + max(-(-longest // MTU) - 1, 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(REQUESTS, SETTINGS, st.integers(0, 40), st.integers(0, 40), st.integers(0, 9999))
 def test_what_was_not_sent_is_offered_again(
     asked: list[Request], wanted: Settings, sent: int, most: int, payload: int
