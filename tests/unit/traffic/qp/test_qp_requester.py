@@ -253,6 +253,18 @@ def test_missing_data_of_a_read_is_asked_for_again() -> None:
     assert left.completions() == [done(read(1, 4 * MTU + 1))]
 
 
+def test_data_that_is_missing_after_a_timeout_is_asked_for_once_more() -> None:
+    """At once, not after another timeout: the first asking again, or its answer, may have been lost."""
+    left, _ = pairs()
+    left.post(read(1, 3 * MTU))
+    (packet,) = poll(left)
+    left.hear(answer(packet.psn + 1, 0x0E, MTU), 1)
+    assert poll(left, 1) == [packet]
+    assert poll(left, 1 + TIMEOUT) == [packet]
+    left.hear(answer(packet.psn + 1, 0x0E, MTU), 2 + TIMEOUT)
+    assert poll(left, 2 + TIMEOUT) == [packet]
+
+
 def test_an_acknowledge_behind_a_read_shows_that_its_data_is_missing() -> None:
     """What is before the READ is completed, it is asked for again, and what is behind it with it."""
     left = asking(1)
@@ -299,19 +311,30 @@ def test_so_many_reads_wait_for_data() -> None:
 
 def test_credits_hold_messages_back() -> None:
     """Beyond what the peer has receives for, one packet at a time goes, and asks; writes go as they like."""
-    left = asking(1, 1, 1, 1)
+    left = asking(1, 1, 1, 3 * MTU, 1)
     assert len(poll(left, most=1)) == 1
-    left.hear(ack(LEFT_PSN, msn=1, code=1), 1)  # one credit: the second message
-    assert numbers(poll(left, 1)) == [1]
-    left.hear(ack(LEFT_PSN + 1, msn=2, code=0), 2)
-    (probe,) = poll(left, 2)
-    assert probe.ack_requested
-    left.hear(ack(LEFT_PSN + 2, msn=3, code=31), 3)
-    assert numbers(poll(left, 3)) == [3]
-    left.hear(ack(LEFT_PSN + 3, msn=4, code=0), 4)
+    left.hear(ack(LEFT_PSN, msn=1, code=2), 1)  # two credits: the second message and the third
+    assert numbers(poll(left, 1)) == [1, 2]
+    for number in (3, 4, 5):
+        left.hear(ack(LEFT_PSN + number - 1, msn=3, code=0), number)
+        (probe,) = poll(left, number)
+        assert numbers([probe]) == [number]
+        assert probe.ack_requested
+    left.hear(ack(LEFT_PSN + 5, msn=4, code=31), 6)
+    assert numbers(poll(left, 6)) == [6]
+    left.hear(ack(LEFT_PSN + 6, msn=5, code=0), 7)
     for number in (4, 5):
         left.post(write(number, 1))
-    assert len(poll(left, 4)) == 2
+    assert len(poll(left, 7)) == 2
+
+
+def test_credits_may_come_later() -> None:
+    """With an acknowledge that acknowledges nothing more; messages are counted across the wrap of 24 bits."""
+    left = asking(1, 1, 1)
+    poll(left, most=1)
+    left.hear(ack(LEFT_PSN, msn=1, code=0), 1)
+    left.hear(ack(LEFT_PSN, msn=1, code=2), 2)
+    assert numbers(poll(left, 2)) == [1, 2]
 
 
 def test_only_what_was_polled_can_be_sent() -> None:
