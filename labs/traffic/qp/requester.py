@@ -183,7 +183,7 @@ class Requester:
             if each.first >= until:
                 break
             if each.reads:
-                self._advance(max(unacked, each.first), now)
+                self._advance(each.first, now)
                 return until <= self._unacked
             unacked = min(each.end, until)
         self._advance(unacked, now)

@@ -92,6 +92,18 @@ def test_silence_is_a_timeout_to_the_nanosecond() -> None:
     assert left.counts == Counts(sent_again=3, timeouts=1, naks_heard=0, naks_said=0)
 
 
+def test_a_late_acknowledge_saves_sending_again() -> None:
+    """What it acknowledges is not sent once more, though it was to be."""
+    left = asking(1, 1, 1)
+    packets = poll(left)
+    assert left.poll(TIMEOUT) == packets
+    left.hear(ack(LEFT_PSN + 1), TIMEOUT + 1)
+    assert left.outstanding == 0
+    assert poll(left, TIMEOUT + 1) == packets[2:]
+    left.hear(ack(LEFT_PSN + 2), TIMEOUT + 2)
+    assert (len(left.completions()), left.outstanding, left.next_moment(TIMEOUT + 2)) == (3, 0, None)
+
+
 def test_progress_begins_the_time_anew() -> None:
     """And its end stops it."""
     left = asking(3 * MTU)
@@ -329,7 +341,7 @@ def test_credits_hold_messages_back() -> None:
 
 
 def test_credits_may_come_later() -> None:
-    """With an acknowledge that acknowledges nothing more; messages are counted across the wrap of 24 bits."""
+    """With an acknowledge that acknowledges nothing more."""
     left = asking(1, 1, 1)
     poll(left, most=1)
     left.hear(ack(LEFT_PSN, msn=1, code=0), 1)
