@@ -16,6 +16,7 @@ from topologies.errors import Mistake
 LONGEST = 1 << 31  # bytes of a message (9.7.1)
 MTUS = (256, 512, 1024, 2048, 4096)
 FOR_EVER = 7  # RNR retries, of which this many means any number
+SEQUENCE_ERROR, INVALID, NO_ACCESS, UNABLE = range(4)  # codes of a NAK (table 46)
 TICK_NS = 4096  # of the transport timer (9.7.6)
 
 

@@ -137,7 +137,7 @@ class QueuePair:
         return done
 
     def next_moment(self, now: int) -> int | None:
-        """When to poll again, if nothing is heard or posted before; None for never."""
+        """When to poll again, if nothing is heard or posted before; None for never. Whoever paces knows of later."""
         return now if self._responder.waiting else self._requester.next_moment(now)
 
     def _end(self) -> None:

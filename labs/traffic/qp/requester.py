@@ -17,14 +17,25 @@ Sections are those of the InfiniBand Architecture Specification, volume 1.
 from bisect import bisect_right
 from collections import deque
 
-from labs.traffic.qp.model import FOR_EVER, Completion, Packet, Request, Settings, Status, Work
+from labs.traffic.qp.model import (
+    FOR_EVER,
+    INVALID,
+    NO_ACCESS,
+    SEQUENCE_ERROR,
+    UNABLE,
+    Completion,
+    Packet,
+    Request,
+    Settings,
+    Status,
+    Work,
+)
 from labs.traffic.qp.psn import HALF, nearest
 from labs.traffic.qp.segments import RESPONSES, Message, message
 from labs.traffic.roce.fields import Aeth, Answer
 
-SEQUENCE_ERROR = 0
-REFUSALS = {1: Status.REMOTE_INVALID, 2: Status.REMOTE_ACCESS, 3: Status.REMOTE_OPERATION}
-"""What a NAK's code that is no sequence error does to the request (table 46)."""
+REFUSALS = {INVALID: Status.REMOTE_INVALID, NO_ACCESS: Status.REMOTE_ACCESS, UNABLE: Status.REMOTE_OPERATION}
+"""What a NAK's code that is no sequence error does to the request."""
 
 
 class Requester:

@@ -16,13 +16,26 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from labs.traffic.qp.bounds import whole
-from labs.traffic.qp.model import LONGEST, Completion, Operation, Packet, Receive, Region, Right, Settings, Status, Work
+from labs.traffic.qp.model import (
+    INVALID,
+    LONGEST,
+    NO_ACCESS,
+    SEQUENCE_ERROR,
+    Completion,
+    Operation,
+    Packet,
+    Receive,
+    Region,
+    Right,
+    Settings,
+    Status,
+    Work,
+)
 from labs.traffic.qp.psn import MASK, nearest
 from labs.traffic.qp.segments import ACKNOWLEDGE, MOVES, READ_REQUEST, RESPONSES, Step, packets_of
 from labs.traffic.roce.fields import CREDITS, Aeth, Answer, Reth
 
 UNCOUNTED = 31  # the credit code that says nothing (9.7.7)
-SEQUENCE_ERROR, INVALID, NO_ACCESS = 0, 1, 2  # codes of a NAK (table 46)
 
 
 class Reading(Struct, frozen=True, gc=False):
@@ -153,7 +166,6 @@ class Responder:
             self._msn += 1
             self._answer(self._expected, reth, again=False)
             self._expected += self._span(reth)
-            self._unacknowledged = 0
 
     def _take(self, packet: Packet, step: Step) -> None:
         """Take a packet of a SEND or a WRITE, unless it cannot be."""
@@ -187,7 +199,7 @@ class Responder:
         if step.operation is Operation.SEND:
             return INVALID if self._receive is None or self._overflows(got, self._receive) else None
         write = self._write
-        if write is None or got > write.length or (step.ends and got != write.length):
+        if write is None or not got <= write.length <= LONGEST or (step.ends and got != write.length):
             return INVALID
         return NO_ACCESS if step.starts and not self._allowed(Right.WRITE, write) else None
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labs.traffic.qp.fake import FINE, LOST, REFUSED, TWICE, Fate, Line, Wire
-from labs.traffic.qp.model import Completion, Operation, Packet, Request, Settings, Status, Work
+from labs.traffic.qp.model import Completion, Counts, Operation, Packet, Request, Settings, Status, Work
 from labs.traffic.qp.pair import QueuePair
 from labs.traffic.qp.psn import nearest
 from labs.traffic.roce.fields import Answer
@@ -148,6 +148,22 @@ def test_a_gap_has_one_nak(
         found = [nearest(each, psn) for each in sequence_naks(naks)]
         assert found == sorted(set(found))
         assert {each & 0xFFFFFF for each in found} <= {each.psn for each in requests}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.tuples(REQUESTS, REQUESTS), SETTINGS)
+def test_without_trouble_nothing_is_sent_twice(asked: tuple[list[Request], list[Request]], wanted: Settings) -> None:
+    """Whatever the window and however seldom acknowledges are: no timeout, no NAK, and no packet again."""
+    left, right = pairs(wanted, receives=13)
+    posted(left, asked[0])
+    posted(right, asked[1])
+
+    assert line(left, right).run(ENOUGH)
+
+    assert left.counts == right.counts == Counts(sent_again=0, timeouts=0, naks_heard=0, naks_said=0)
+    assert len(left.completions()) + len(right.completions()) == sum(
+        len(requests) + len(receiving(requests)) for requests in asked
+    )
 
 
 @settings(max_examples=100, deadline=None)

@@ -43,6 +43,17 @@ def test_the_window_is_filled_and_then_waited_for() -> None:
     assert numbers(poll(left, 10)) == [8, 9, 10]
 
 
+def test_a_window_of_one_is_a_packet_at_a_time() -> None:
+    """Each asks for an acknowledge, the first of a message too."""
+    left = asking(3 * MTU, window=1, ack_every=1000)
+    for number in range(3):
+        (packet,) = poll(left, number)
+        assert numbers([packet]) == [number]
+        assert packet.ack_requested
+        left.hear(ack(packet.psn), number)
+    assert left.completions() == [done(send(0, 3 * MTU))]
+
+
 def test_acknowledges_are_asked_for_every_so_many_packets() -> None:
     """By the packet's number, so that what is sent again asks as before."""
     left = asking(8 * MTU)

@@ -177,6 +177,7 @@ ONLY = packets_of(write(1, MTU))[0]
         ([WRITES[0], WRITES[1], replace(WRITES[2], size=1)], INVALID),  # less
         ([WRITES[0], WRITES[1], WRITES[1]], INVALID),
         ([replace(ONLY, reth=None)], INVALID),
+        ([replace(WRITES[0], reth=Reth(0x1000, 7, (1 << 31) + 1))], INVALID),
         ([replace(packets_of(read(1, 1))[0], reth=None)], INVALID),
         ([replace(packets_of(read(1, 1))[0], reth=Reth(0x1000, 7, (1 << 31) + 1))], INVALID),
         ([replace(ONLY, opcode=0x13)], INVALID),  # atomic operations are not there
