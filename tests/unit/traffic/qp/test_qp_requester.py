@@ -228,6 +228,16 @@ def test_a_receiver_that_is_not_ready_is_waited_for(code: int) -> None:
     assert poll(left, 100 + wait) == packets[1:]
 
 
+def test_a_receiver_that_was_ready_after_all_is_not_waited_for() -> None:
+    """As where the network had doubled the packet, and the second one found a receive."""
+    left = asking(1, 1)
+    packets = poll(left)
+    left.hear(rnr(LEFT_PSN, 12), 5)
+    left.hear(ack(LEFT_PSN), 6)
+    assert left.next_moment(6) == 6
+    assert poll(left, 6) == packets[1:]
+
+
 def test_rnr_timers_by_hand() -> None:
     """Table 45: code 0 is the longest, 655.36 ms; 1 is 10 us; 12 is 0.64 ms; with a dilation so many times more."""
     assert [SMALL.rnr_wait_ns(code) for code in (0, 1, 12, 31)] == [655_360_000, 10_000, 640_000, 491_520_000]
