@@ -139,5 +139,5 @@ def test_the_lines_of_the_document_do_what_it_says() -> None:
 
     exec("\n".join(lines), known)
 
-    assert len(lines) == 2
+    assert len(lines) == 4
     assert np.shape(known["frames"]) == (1000, len(bytes(known["data"])))  # type: ignore[arg-type]  # it is bytes
