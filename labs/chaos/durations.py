@@ -1,4 +1,4 @@
-"""Durations as files write them: 250ms, 1.5s, 2min. Pure."""
+"""Durations and sizes as files write them: 250ms, 1.5s, 2min; 64KiB, 1MB. Pure."""
 
 from typing import Annotated
 
@@ -14,3 +14,19 @@ def seconds(text: str) -> float:
     """A duration that fits the pattern, in seconds."""
     number = text.rstrip("usmin")
     return float(number) * UNITS[text[len(number) :]]
+
+
+SIZES = {"B": 1, "kB": 10**3, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
+Size = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[0-9]+({'|'.join(SIZES)})$",
+        description="A whole number and its unit: B, kB, KiB, MB, MiB, GB, GiB.",
+    ),
+]
+
+
+def octets(text: str) -> int:
+    """A size that fits the pattern, in bytes."""
+    number = text.rstrip("BkKiMG")
+    return int(number) * SIZES[text[len(number) :]]

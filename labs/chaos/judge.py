@@ -7,7 +7,7 @@ from labs.chaos.expressions.checking import checked
 from labs.chaos.expressions.evaluate import FUNCTIONS, NoValue, Scope, call_value, evaluate
 from labs.chaos.expressions.model import Binary, Call, Expression, Negation
 from labs.chaos.model import Recording, Verdict
-from labs.chaos.series import COUNT, SECONDS, SERIES, series
+from labs.chaos.series import COUNT, RATE, SECONDS, SERIES, series
 
 MOST = 3  # differences quoted
 
@@ -18,6 +18,7 @@ class Standing(StrEnum):
     STEADY = "steady"  # nothing is lost before the first fault
     PLAN = "plan"  # all is as planned in the end
     LEAK = "leak"  # no route comes that no plan has
+    TRAFFIC = "traffic"  # every workload goes on to the end
 
 
 def judge(expectations: Sequence[str], recording: Recording, *, tolerated: Collection[str] = ()) -> tuple[Verdict, ...]:
@@ -25,7 +26,8 @@ def judge(expectations: Sequence[str], recording: Recording, *, tolerated: Colle
     means nothing."""
     steps = [episode.name for episode in recording.episodes]
     scope = Scope(series(recording), recording.episodes, recording.ended)
-    standing = [each for each in Standing if each not in tolerated]
+    expected = [each for each in Standing if each is not Standing.TRAFFIC or recording.traffic]
+    standing = [each for each in expected if each not in tolerated]
     return (
         *(_standing(each, recording) for each in standing),
         *(_verdict(text, checked(text, steps), scope) for text in expectations),
@@ -48,6 +50,10 @@ def _standing(which: Standing, recording: Recording) -> Verdict:
         case Standing.LEAK:
             leaked = dict.fromkeys(f"{e.subject} on {e.node}" for e in recording.events if e.kind == "leaked")
             return _said("no route leaked", ", ".join(list(leaked)[:MOST]) or "none", bad=bool(leaked))
+        case Standing.TRAFFIC:
+            failed = [f"{each.wanted.name}: {each.failed}" for each in recording.traffic if each.failed]
+            count = sum(len(each.iterations) for each in recording.traffic)
+            return _said("workloads go on", "; ".join(failed) or f"{count} iterations", bad=bool(failed))
 
 
 def _said(expectation: str, measured: str, *, bad: bool) -> Verdict:
@@ -84,6 +90,8 @@ def _unit(call: Call) -> str:
 
 def figure(value: float, unit: str) -> str:
     """A value as a person reads it: such as 85 us, 412 ms, 1.25 s, 17."""
+    if unit == RATE:
+        return f"{value / 1e6:.3g} Mbit/s"
     if unit != SECONDS:
         return f"{value:.6g}"
     if abs(value) >= 1:

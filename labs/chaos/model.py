@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from labs.traffic.endpoint.model import TrafficLog
 from telemetry.model import Difference
 
 
@@ -115,6 +116,7 @@ class Recording(Struct, frozen=True):
     differences: tuple[Difference, ...]
     ended: float
     missed: tuple[str, ...] = ()
+    traffic: tuple[TrafficLog, ...] = ()
 
 
 class Verdict(Struct, frozen=True):

@@ -1,7 +1,7 @@
 """Prober and watcher together, for the time in which a lab is broken."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from msgspec.structs import replace
@@ -11,6 +11,8 @@ from labs.chaos.model import Bin, Episode, Outage, ProbeLog, Recording
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.probing.prober import probing
 from labs.chaos.watching.watcher import Watched, watching
+from labs.extras import equip
+from labs.traffic.endpoint.model import TrafficLog, Wanted
 from telemetry.model import Difference
 from topologies.aside import Held
 from topologies.runtime.store import Store
@@ -19,9 +21,15 @@ from topologies.runtime.store import Store
 class Observation:
     """What is being seen. `zero` is the moment of the monotonic clock from which a recording counts."""
 
-    def __init__(self, prober: Held[ProbeLog], watcher: Held[Watched], zero: float) -> None:
+    def __init__(
+        self,
+        prober: Held[ProbeLog],
+        watcher: Held[Watched],
+        traffic: "Held[tuple[TrafficLog, ...]] | None",
+        zero: float,
+    ) -> None:
         self.zero = zero
-        self._prober, self._watcher = prober, watcher
+        self._prober, self._watcher, self._traffic = prober, watcher, traffic
 
     @property
     def now(self) -> float:
@@ -33,27 +41,51 @@ class Observation:
         ended = self.now
         self._prober.end()
         self._watcher.end()
+        if self._traffic is not None:
+            self._traffic.end()
+        traffic = self._traffic.result() if self._traffic is not None else ()
         log, watched = self._prober.result(), self._watcher.result()
         events = tuple(replace(event, at=event.at - self.zero) for event in watched.events)
-        return Recording(shifted(log, self.zero), events, (), (), ended, watched.missed)
+        moved = tuple(moved_by(each, self.zero) for each in traffic)
+        return Recording(shifted(log, self.zero), events, (), (), ended, watched.missed, moved)
 
 
 @contextmanager
-def observing(live: Live, *, rate: int, flows: int, seed: int, lead: float, at: Store) -> Iterator[Observation]:
-    """Probe and watch a lab; zero is `lead` seconds after the first probe. Raises Fault where a flow has no way.
+def observing(
+    live: Live, *, rate: int, flows: int, seed: int, lead: float, at: Store, wanted: Sequence[Wanted] = ()
+) -> Iterator[Observation]:
+    """Probe and watch a lab, and load it with what is wanted; zero is `lead` seconds after the first probe.
 
+    Raises Fault where a flow has no way.
     Call it while the process has one thread.
     """
     layout = lay_out(live.plan, rate=rate, flows=flows, seed=seed)
     with (
         probing(live.record, layout, rate=rate, at=at) as prober,
         watching(live.record, live.plan, at=at) as watcher,
+        loading(live, wanted) as traffic,
     ):
         prober.ready()
         watcher.ready()
+        if traffic is not None:
+            traffic.ready()
+            traffic.begin()
         prober.begin()
         watcher.begin()
-        yield Observation(prober, watcher, time.monotonic() + lead)
+        yield Observation(prober, watcher, traffic, time.monotonic() + lead)
+
+
+@contextmanager
+def loading(live: Live, wanted: Sequence[Wanted]) -> "Iterator[Held[tuple[TrafficLog, ...]] | None]":
+    """Workloads that wait to begin; None where there are none, which needs no more than the base of closlab."""
+    if not wanted:
+        yield None
+        return
+    equip(("numpy",), "labs")
+    from labs.traffic.endpoint.running import running
+
+    with running(live.record, live.plan, wanted) as held:
+        yield held
 
 
 def completed(seen: Recording, episodes: tuple[Episode, ...], differences: tuple[Difference, ...]) -> Recording:
@@ -71,3 +103,11 @@ def shifted(log: ProbeLog, zero: float) -> ProbeLog:
         return replace(each, begun=each.begun - zero)
 
     return replace(log, outages=tuple(map(outage, log.outages)), bins=tuple(map(binned, log.bins)))
+
+
+def moved_by(log: TrafficLog, zero: float) -> TrafficLog:
+    """The same with all times counted from `zero`."""
+    iterations = tuple(replace(each, begun=each.begun - zero, ended=each.ended - zero) for each in log.iterations)
+    return replace(
+        log, iterations=iterations, moved=tuple(replace(each, begun=each.begun - zero) for each in log.moved)
+    )

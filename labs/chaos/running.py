@@ -94,7 +94,9 @@ def _recorded(loaded: Loaded, live: Live, steps: Sequence[AnyFault], seed: int, 
     """Everything between the first probe and the last look."""
     scenario = loaded.scenario
     probes, lead = scenario.probes, seconds(scenario.lead)
-    with observing(live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at) as observation:
+    wanted = [each.wanted(seed) for each in scenario.traffic]
+    watch = observing(live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at, wanted=wanted)
+    with watch as observation:
         episodes = play(live, steps, observation.zero, say)
         settle(live.record, live.plan, seconds(scenario.settle))
         wait_until(time.monotonic() + seconds(scenario.rest))

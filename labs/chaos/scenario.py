@@ -6,16 +6,17 @@ Strict YAML with a JSON Schema for editors; whatever is wrong in it is a Mistake
 from collections.abc import Mapping
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import yaml
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from labs.chaos.durations import Duration, seconds
+from labs.chaos.durations import Duration, Size, octets, seconds
 from labs.chaos.faults.model import FAULTS, AnyFault, Flapping, Name
 from labs.chaos.judge import Standing
+from labs.traffic.endpoint.model import Wanted
 from topologies import deploy
 from topologies.errors import Mistake
 from topologies.files.complaint import nearest
@@ -29,6 +30,22 @@ class Probing(Struct, forbid_unknown_fields=True, frozen=True):
 
     rate: Annotated[int, Meta(ge=10, le=50_000)] = 2000
     flows: Annotated[int, Meta(ge=0, le=64)] = 0
+
+
+class Workload(Struct, forbid_unknown_fields=True, frozen=True):
+    """RDMA traffic: a collective over all NICs of hosts, again and again. `rate_mbps` is that of each NIC."""
+
+    collective: str
+    name: str = ""
+    size: Size = "1MiB"
+    queue_pairs: Annotated[int, Meta(ge=1, le=64)] = 1
+    mtu: Literal[256, 512, 1024, 2048, 4096] = 1024
+    rate_mbps: Annotated[float, Meta(gt=0, le=10_000)] = 20
+
+    def wanted(self, seed: int) -> Wanted:
+        """The same in bytes and bit/s."""
+        named = self.name or self.collective
+        return Wanted(named, self.collective, octets(self.size), self.queue_pairs, self.mtu, self.rate_mbps * 1e6, seed)
 
 
 class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -46,6 +63,7 @@ class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     expect: Annotated[tuple[str, ...], Meta(min_length=1)]
     seed: Annotated[int, Meta(ge=0)] = 1
     probes: Probing = Probing()
+    traffic: tuple[Workload, ...] = ()
     lead: Duration = "1s"
     rest: Duration = "1s"
     settle: Duration = "30s"

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from labs.chaos.model import Episode, Event, Kind, Recording
+from labs.traffic.endpoint.model import TrafficLog
 
-SECONDS, COUNT = "s", ""
+SECONDS, COUNT, RATE = "s", "", "bit/s"
 
 
 class Sample(Struct, frozen=True):
@@ -30,6 +31,7 @@ class Described(Struct, frozen=True):
 
 
 PAIR = ("source", "target", "family")
+FLOW = ("workload", "source", "target")
 SERIES: dict[str, Described] = {
     "outage": Described("how long a flow's probes were lost, at the first one lost", SECONDS, (*PAIR, "flow")),
     "sent": Described("probes sent, in short times", COUNT, PAIR),
@@ -43,6 +45,13 @@ SERIES: dict[str, Described] = {
     "reconvergence": Described(
         "from a fault, or from its healing, to the last route that changed for it", SECONDS, ("step", "edge")
     ),
+    "goodput": Described("bytes that were acknowledged, in short times", RATE, ("workload",)),
+    "iteration": Described("how long a workload's collective took, at its begin", SECONDS, ("workload",)),
+    "busbw": Described("its bus bandwidth in NCCL's terms", RATE, ("workload",)),
+    "retransmitted": Described("packets that queue pairs sent again, in all", COUNT, FLOW),
+    "timeouts": Described("times that a queue pair waited in vain, in all", COUNT, FLOW),
+    "naks": Described("refusals that queue pairs heard, in all", COUNT, FLOW),
+    "cnps": Described("congestion notifications that queue pairs heard, in all", COUNT, FLOW),
     "difference": Described("1 for each thing that is not as planned at the end", COUNT, ("node", "what")),
 }
 """Every series by name."""
@@ -72,7 +81,26 @@ def _samples(recording: Recording) -> Iterator[tuple[str, Sample]]:
     for difference in recording.differences:
         labels = {"node": difference.node, "what": str(difference.what)}
         yield "difference", Sample(recording.ended, 1, labels)
+    for log in recording.traffic:
+        yield from _of_traffic(log, recording.ended)
     yield from _reconvergence(recording)
+
+
+def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
+    """A time in which nothing was acknowledged is a sample of 0."""
+    named = {"workload": log.wanted.name}
+    counts = {round(each.begun / log.width): each.count for each in log.moved}
+    for number in range(min(counts, default=0), max(counts, default=-1) + 1):
+        yield "goodput", Sample(number * log.width, counts.get(number, 0) * 8 / log.width, named)
+    for each in log.iterations:
+        yield "iteration", Sample(each.begun, each.ended - each.begun, named)
+        yield "busbw", Sample(each.begun, each.busbw * 8, named)
+    for flow in log.flows:
+        labels = {**named, "source": flow.source, "target": flow.target}
+        yield "retransmitted", Sample(ended, flow.frames_retransmitted, labels)
+        yield "timeouts", Sample(ended, flow.timeouts, labels)
+        yield "naks", Sample(ended, flow.naks_rx, labels)
+        yield "cnps", Sample(ended, flow.cnps_rx, labels)
 
 
 def _of_event(event: Event) -> Iterator[tuple[str, Sample]]:

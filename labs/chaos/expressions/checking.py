@@ -5,11 +5,11 @@ from collections.abc import Collection
 from labs.chaos.expressions.evaluate import FUNCTIONS
 from labs.chaos.expressions.model import COMPARISONS, LOGIC, TIMES, Binary, Call, Expression, Negation, Number
 from labs.chaos.expressions.parser import parse, refuse
-from labs.chaos.series import COUNT, SECONDS, SERIES
+from labs.chaos.series import COUNT, RATE, SECONDS, SERIES
 from topologies.files.complaint import nearest
 
 BOOLEAN = "yes or no"
-NAMED = {SECONDS: "a time", COUNT: "a number", BOOLEAN: "a comparison"}
+NAMED = {SECONDS: "a time", COUNT: "a number", RATE: "a rate", BOOLEAN: "a comparison"}
 
 
 def checked(text: str, steps: Collection[str]) -> Expression:
@@ -20,7 +20,7 @@ def checked(text: str, steps: Collection[str]) -> Expression:
     return found
 
 
-EXAMPLES = {SECONDS: "1s", COUNT: "1"}
+EXAMPLES = {SECONDS: "1s", COUNT: "1", RATE: "1Mbps"}
 
 
 class _Checker:
@@ -53,12 +53,12 @@ class _Checker:
         if logic:
             return BOOLEAN
         if found.operator == "*":
-            if SECONDS in (left, right) and left == right:
-                refuse(self._text, found.column, "two times cannot be multiplied")
-            return SECONDS if SECONDS in (left, right) else COUNT
+            if COUNT not in (left, right):
+                refuse(self._text, found.column, f"{NAMED[left]} and {NAMED[right]} cannot be multiplied")
+            return right if left == COUNT else left
         if found.operator == "/":
-            if right == SECONDS != left:
-                refuse(self._text, found.column, "a number cannot be divided by a time")
+            if right not in (left, COUNT):
+                refuse(self._text, found.column, f"{NAMED[left]} cannot be divided by {NAMED[right]}")
             return COUNT if left == right else left
         if left != right:
             refuse(self._text, found.column, f"{NAMED[left]} and {NAMED[right]} do not go together; times have a unit")

@@ -27,12 +27,13 @@ UNITS = {
     "%": (0.01, ""),
     "k": (1e3, ""),
     "M": (1e6, ""),
+    "kbps": (1e3, "bit/s"),
+    "Mbps": (1e6, "bit/s"),
+    "Gbps": (1e9, "bit/s"),
     "": (1.0, ""),
 }
 """What a unit multiplies a number by, and the unit that it is then in."""
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z_][\w.:/*?-]*)|(?P<sign><=|>=|==|!=|[-+*/<>=()\[\],%]))"
-)
+_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<word>[A-Za-z_]\w*)|(?P<sign><=|>=|==|!=|[-+*/<>=()\[\],%]))")
 _VALUE = re.compile(r"\s*([\w.:/*?-]+)")
 _DEEPEST = 50  # brackets within each other
 

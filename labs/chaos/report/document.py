@@ -30,6 +30,7 @@ def document(run: Run) -> dict[str, Any]:
         "differences": to_builtins(recording.differences),
         "ended": round(recording.ended, 6),
         "missed": list(recording.missed),
+        "traffic": to_builtins(recording.traffic),
         "probes": {
             "fidelity": to_builtins(log.fidelity),
             "sent": sum(each.sent for each in log.bins),

@@ -109,6 +109,20 @@ def routes(recording: Recording, scale: Scale) -> list[Column]:
     ]
 
 
+def goodput(recording: Recording, scale: Scale) -> list[Column]:
+    """What all workloads had acknowledged; a full column is the most of any time."""
+    width = max(_column_width(recording, scale), max((each.width for each in recording.traffic), default=0.0))
+    counts = Counter[int]()
+    for log in recording.traffic:
+        for each in log.moved:
+            counts[int(each.begun // width)] += each.count
+    most = max(counts.values(), default=1)
+    return [
+        _column(at * width, count / most, f"{count * 8 / width / 1e6:.3g} Mbit/s", width, scale)
+        for at, count in sorted(counts.items())
+    ]
+
+
 def sessions(recording: Recording, scale: Scale) -> list[Mark]:
     """Sessions that went down or came up."""
     return [

@@ -10,8 +10,9 @@ from msgspec import Struct
 from labs.chaos.judge import figure
 from labs.chaos.model import Outage, Recording, Run
 from labs.chaos.report import lanes
-from labs.chaos.series import SECONDS
+from labs.chaos.series import RATE, SECONDS
 from labs.pictures import picture
+from labs.traffic.endpoint.model import TrafficLog
 from topologies import deploy
 from topologies.lab import Veth
 from topologies.render.graph.drawing import State, States
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
     import jinja2
 
 WORST = 20  # pairs in the table of outages
+
+
+class Job(Struct, frozen=True):
+    """What became of one workload, in words where it has a unit."""
+
+    name: str
+    collective: str
+    iterations: int
+    median: str
+    longest: str
+    busbw: str
+    again: int
+    timeouts: int
+    naks: int
+    cnps: int
+    late: str
+    refused: int
 
 
 class Pair(Struct, frozen=True):
@@ -46,10 +64,31 @@ def page(run: Run) -> str:
         sent=sum(each.sent for each in recording.probes.bins),
         lost=sum(each.lost for each in recording.probes.bins),
         pairs=pairs(recording),
+        jobs=[job(each) for each in recording.traffic],
         lanes=lanes,
         scale=scale,
         fabric=_fabric(run),
         figure=lambda value: figure(value, SECONDS),
+    )
+
+
+def job(log: TrafficLog) -> Job:
+    """The row of one workload."""
+    times = sorted(each.ended - each.begun for each in log.iterations)
+    speeds = sorted(each.busbw * 8 for each in log.iterations)
+    return Job(
+        name=log.wanted.name,
+        collective=log.wanted.collective,
+        iterations=len(times),
+        median=figure(times[len(times) // 2], SECONDS) if times else "",
+        longest=figure(times[-1], SECONDS) if times else "",
+        busbw=figure(speeds[len(speeds) // 2], RATE) if speeds else "",
+        again=sum(each.frames_retransmitted for each in log.flows),
+        timeouts=sum(each.timeouts for each in log.flows),
+        naks=sum(each.naks_rx for each in log.flows),
+        cnps=sum(each.cnps_rx for each in log.flows),
+        late=figure(log.late, SECONDS),
+        refused=log.refused,
     )
 
 

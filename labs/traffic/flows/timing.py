@@ -62,9 +62,7 @@ def moment(network: Network, found: Routes, nics: Nics, step: Step, manner: Mann
     return Moment(source, rates, demand, int(np.count_nonzero(way.crossed)))
 
 
-def timed(
-    network: Network, found: Routes, nics: Nics, schedule: Schedule, manner: Manner, latency: float
-) -> Taken:
+def timed(network: Network, found: Routes, nics: Nics, schedule: Schedule, manner: Manner, latency: float) -> Taken:
     """The whole schedule; `latency`: seconds that a round takes beside sending."""
     seconds = slowest = 0.0
     lost = crossed = 0

@@ -1,7 +1,7 @@
 """Series out of a recording, and verdicts on it."""
 
 from msgspec.structs import replace
-from recorded import EPISODE, event, recording
+from recorded import EPISODE, TRAFFIC, event, recording
 
 from labs.chaos.judge import Standing, figure, judge
 from labs.chaos.model import Kind
@@ -19,7 +19,7 @@ def test_every_series_that_is_described_is_there() -> None:
         event(1.3, Kind.LEAKED),
         event(1.4, Kind.BFD_UP),
     )
-    found = series(recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,)))
+    found = series(recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,), traffic=(TRAFFIC,)))
 
     assert set(found) == set(SERIES)
     for name, samples in found.items():
@@ -32,6 +32,33 @@ def test_an_outage_that_never_ended_counts_to_the_end() -> None:
     (found,) = series(recording((0, 1.0, None)))["outage"]
 
     assert found.value == 3.0
+
+
+def test_goodput_is_zero_where_nothing_was_acknowledged() -> None:
+    """So that a job which stands still does not hide."""
+    found = series(recording(traffic=(TRAFFIC,)))
+
+    assert [(round(each.at, 6), round(each.value)) for each in found["goodput"]] == [
+        (0.1, 32_000),
+        (0.2, 0),
+        (0.3, 0),
+        (0.4, 0),
+        (0.5, 48_000),
+    ]
+    assert [round(each.value, 6) for each in found["iteration"]] == [0.2, 0.3]
+    assert [each.value for each in found["retransmitted"]] == [2]
+
+
+def test_a_workload_that_failed_is_red_where_there_is_one() -> None:
+    """With its reason; without traffic nobody speaks of it."""
+    failed = replace(TRAFFIC, failed="h1 to h2: transport retry counter exceeded")
+
+    verdict = judge([], recording(traffic=(failed,)))[-1]
+
+    assert (verdict.expectation, verdict.holds) == ("workloads go on", False)
+    assert "transport retry counter exceeded" in verdict.why
+    assert judge([], recording(traffic=(TRAFFIC,)))[-1].holds
+    assert judge([], recording())[-1].expectation == "no route leaked"
 
 
 def test_reconvergence_is_the_time_to_the_last_route_that_changed_for_an_edge() -> None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import msgspec
 from msgspec.structs import replace
-from recorded import event, recording
+from recorded import TRAFFIC, event, recording
 
 from labs.chaos.judge import judge
 from labs.chaos.model import Kind, Recording, Run
@@ -68,7 +68,8 @@ class Checker(HTMLParser):
 
 def test_the_page_is_whole_and_loads_nothing() -> None:
     """Every tag closes, text is escaped, and figures are there."""
-    run = ran(recording((0, 1.0, 1.5), events=EVENTS), "max(outage) <= 300ms", "count(bgp_down) == 1")
+    seen = recording((0, 1.0, 1.5), events=EVENTS, traffic=(TRAFFIC,))
+    run = ran(seen, "max(outage) <= 300ms", "count(bgp_down) == 1")
     checker = Checker()
 
     shown = page(run)
@@ -84,6 +85,7 @@ def test_the_page_is_whole_and_loads_nothing() -> None:
     ):
         assert text in checker.text
     assert "h1" in checker.text
+    assert "all-reduce" in checker.text
     assert len(shown) < 300_000
 
 

@@ -1,6 +1,5 @@
 """`closlab traffic decode`: captures of both formats, what is said of each packet and flow, and files that are none."""
 
-import importlib.util
 import json
 import random
 from pathlib import Path
@@ -138,7 +137,7 @@ def test_without_the_extra_it_says_how_to_install_it(
     capture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Scapy is no part of the base."""
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("labs.extras.find_spec", lambda name: None)
 
     assert decode(str(capture)) == 2
 

@@ -1,0 +1,86 @@
+"""A NIC of a host: a packet socket that sends frames, one that hears RoCE, and one that keeps the kernel quiet.
+
+The host's own stack would answer every packet that it has no program for with an ICMP message; a socket on RoCE's port
+that nobody reads takes them instead, and they are dropped where its little room is full.
+"""
+
+import ctypes
+import errno
+import socket
+import struct
+
+from labs.traffic.endpoint.frames import Heard, heard
+from labs.traffic.roce.explain import PORT
+from labs.traffic.wire import filter
+from labs.traffic.wire.interface import ALL, IGNORE_OUTGOING, SOL_PACKET, Network, naming, packet_socket
+from labs.traffic.wire.rx_ring import SO_ATTACH_FILTER
+
+ROOM = 4 << 20  # bytes that may wait to be heard
+LARGEST = 65535
+GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)  # the interface is down, or was taken away
+NO_ROOM = (errno.ENOBUFS, errno.EAGAIN)
+_RECEIVE_ROOM_FORCE = 33
+
+
+class Nic:
+    """One interface of a node."""
+
+    def __init__(self, network: Network, interface: str, address: str) -> None:
+        """Open it. Raises Mistake and Fault as packet sockets do."""
+        place = f"{network.node}:{interface}"
+        self._mouth, _, _ = packet_socket(network, interface)
+        self._ear, _, _ = packet_socket(network, interface)
+        self._silencer = network.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            with naming(place, "sending and hearing"):
+                self._mouth.bind((interface, 0))
+                self._listen(interface)
+                self._silencer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                self._silencer.bind((address, PORT))
+        except BaseException:
+            self.close()
+            raise
+        self._mouth.setblocking(False)
+        self._ear.setblocking(False)
+
+    def send(self, frame: bytes) -> bool:
+        """Send a frame; False where there was no room, or no interface, and it was not sent."""
+        try:
+            self._mouth.send(frame)
+        except OSError as error:
+            if error.errno in (*NO_ROOM, *GONE):
+                return False
+            raise
+        return True
+
+    def heard(self) -> list[Heard]:
+        """What came since the last call, undamaged."""
+        found = []
+        while data := self._read():
+            if packet := heard(data):
+                found.append(packet)
+        return found
+
+    def close(self) -> None:
+        """Close all three."""
+        for each in (self._mouth, self._ear, self._silencer):
+            each.close()
+
+    def _listen(self, interface: str) -> None:
+        code = ctypes.create_string_buffer(filter.program())
+        rule = struct.pack("HxxxxxxP", len(filter.program()) // 8, ctypes.addressof(code))
+        self._ear.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, rule)
+        self._ear.setsockopt(SOL_PACKET, IGNORE_OUTGOING, 1)
+        try:
+            self._ear.setsockopt(socket.SOL_SOCKET, _RECEIVE_ROOM_FORCE, ROOM)
+        except PermissionError:
+            self._ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        self._ear.bind((interface, ALL))
+
+    def _read(self) -> bytes:
+        try:
+            return self._ear.recv(LARGEST)
+        except OSError as error:
+            if error.errno in (*NO_ROOM, *GONE):
+                return b""
+            raise

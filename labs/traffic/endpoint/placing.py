@@ -1,0 +1,91 @@
+"""Which NICs take part in a workload, and the queue pairs between them. Pure, but for the wires that it is given."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from labs.traffic.endpoint.engine import End, Engine, Port
+from labs.traffic.endpoint.frames import Route
+from labs.traffic.endpoint.model import Link, Wanted
+from labs.traffic.endpoint.workload import REGION, Job, talking
+from labs.traffic.qp.dcqcn.parameters import Dcqcn
+from labs.traffic.qp.model import Settings
+from labs.traffic.qp.pair import QueuePair
+from labs.traffic.roce.entropy import port_of
+from topologies.errors import Mistake
+from topologies.model import Role
+from topologies.plan import Plan
+
+FIRST = 0x11  # the lowest number of a queue pair; 0 and 1 are management's
+
+
+class Seat(Struct, frozen=True):
+    """A NIC of a host: its interface, MAC addresses of its own and of the leaf's end, and the address to send from."""
+
+    node: str
+    interface: str
+    mac: bytes
+    next_mac: bytes
+    address: str
+
+    @property
+    def name(self) -> str:
+        """NODE:INTERFACE."""
+        return f"{self.node}:{self.interface}"
+
+
+def seats(plan: Plan) -> list[Seat]:
+    """Every NIC of every host, hosts in the order of the fabric; a rank's number is its place. IPv4 where there is any.
+
+    Raises Mistake where there are fewer than two.
+    """
+    found = []
+    for node in plan.nodes.values():
+        if node.role is not Role.HOST:
+            continue
+        for port in node.interfaces:
+            own = [cidr.partition("/")[0] for cidr in port.addresses]
+            usable = [each for each in own if each in node.probe_addresses] or list(node.probe_addresses)
+            address = next((each for each in usable if ":" not in each), usable[0])
+            found.append(Seat(node.name, port.name, _octets(port.mac), _octets(port.peer_mac), address))
+    if len(found) < 2:
+        raise Mistake(f"fabric {plan.fabric} has {len(found)} NICs of hosts; traffic needs two (hosts_per_leaf)")
+    return found
+
+
+def engine(
+    wanted: Wanted, places: list[Seat], open_link: Callable[[Seat], Link], first: int = FIRST
+) -> tuple[Engine, Job]:
+    """A workload's queue pairs on its NICs; `first` is the lowest number of a queue pair."""
+    pairs = talking(wanted, len(places))
+    parameters = Dcqcn(line_rate=wanted.rate, min_rate=min(10e6, wanted.rate), catch_up=2_000_000)
+    settings = Settings(mtu=wanted.mtu)
+    used = sorted({rank for pair in pairs for rank in pair})
+    ports = {rank: Port(open_link(places[rank]), parameters) for rank in used}
+    ends: dict[tuple[int, int], list[End]] = {}
+    number = first
+    for source, target in pairs:
+        ends[source, target] = []
+        for _ in range(wanted.queue_pairs):
+            near, far = number, number + 1
+            number += 2
+            sender = End(_pair(near, far, settings), _route(places[source], places[target], near, far), parameters)
+            ports[source].add(sender)
+            ports[target].add(
+                End(_pair(far, near, settings), _route(places[target], places[source], far, near), parameters)
+            )
+            ends[source, target].append(sender)
+    names = [each.name for each in places]
+    return Engine({names[rank]: port for rank, port in ports.items()}), Job(wanted, names, ends)
+
+
+def _pair(number: int, peer: int, settings: Settings) -> QueuePair:
+    return QueuePair(number, peer, settings, regions=[REGION])
+
+
+def _route(source: Seat, target: Seat, own: int, peer: int) -> Route:
+    return Route(source.mac, source.next_mac, source.address, target.address, port_of(own, peer))
+
+
+def _octets(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))

@@ -1,0 +1,111 @@
+"""A collective over queue pairs, step by step: everybody waits for everybody before the next step. Pure; time is an
+argument, in nanoseconds."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from labs.traffic.collectives import Schedule, collective
+from labs.traffic.collectives.nccl import algbw, busbw
+from labs.traffic.endpoint.engine import End
+from labs.traffic.endpoint.model import Flow, Iteration, Moved, TrafficLog, Wanted
+from labs.traffic.qp.model import Completion, Operation, Region, Request, Status
+
+CHUNK = 64 << 10  # bytes of a message; a transfer is as many as it takes, so that its progress is seen
+WIDTH = 0.05  # seconds of what `moved` counts
+RKEY = 1
+REGION = Region(RKEY, 0, 1 << 40)  # what every queue pair lets its peer write to
+_NS = 1e9
+
+
+def transfers(schedule: Schedule) -> Iterator[list[tuple[int, int, int]]]:
+    """Each round of a schedule as (source, destination, bytes), ranks as numbers; nobody sends to himself."""
+    for step in schedule.steps:
+        size = round(step.count * schedule.block_bytes)
+        pairs = list(zip(step.source.tolist(), step.destination.tolist(), strict=True))
+        for _ in range(step.rounds):
+            yield [(source, target, size) for source, target in pairs if source != target and size]
+
+
+def talking(wanted: Wanted, ranks: int) -> list[tuple[int, int]]:
+    """Which ranks send to which in a workload."""
+    schedule = collective(wanted.collective, ranks, wanted.size, wanted.seed)
+    return sorted({(source, target) for step in transfers(schedule) for source, target, _ in step})
+
+
+class Job:
+    """A workload as it runs. `ends` are the queue pairs from one rank to another, at the one that sends."""
+
+    def __init__(self, wanted: Wanted, names: list[str], ends: Mapping[tuple[int, int], list[End]]) -> None:
+        self.failed = ""
+        self._wanted, self._names, self._ends = wanted, names, ends
+        self._steps = list(transfers(collective(wanted.collective, len(names), wanted.size, wanted.seed)))
+        self._pair_of = {end.pair.number: pair for pair, each in ends.items() for end in each}
+        self._next, self._waiting, self._ids = 0, 0, 0
+        self._begun: int | None = None
+        self._iterations: list[Iteration] = []
+        self._moved: Counter[int] = Counter()
+        self._acked: Counter[tuple[int, int]] = Counter()
+
+    def advance(self, now: int) -> None:
+        """Begin the next step where nothing of the last one is on its way; after the last, begin anew."""
+        if self._waiting or self.failed or not self._steps:
+            return
+        if self._next == len(self._steps):
+            self._next = 0
+            self._end(now)
+        if self._next == 0:
+            self._begun = now
+        for source, target, size in self._steps[self._next]:
+            self._post(source, target, size)
+        self._next += 1
+
+    def completed(self, end: End, done: Completion, now: int) -> None:
+        """Take down what a queue pair has completed."""
+        pair = self._pair_of.get(end.pair.number)
+        if pair is None or self.failed:
+            return
+        if done.status is not Status.SUCCESS:
+            source, target = (self._names[rank] for rank in pair)
+            self.failed = f"{source} to {target}: {done.status}"
+            return
+        self._waiting -= 1
+        self._acked[pair] += done.length
+        self._moved[int(now / _NS / WIDTH)] += done.length
+
+    def log(self, refused: int, late: float) -> TrafficLog:
+        """What came of it so far."""
+        moved = tuple(Moved(at * WIDTH, count) for at, count in sorted(self._moved.items()))
+        flows = tuple(self._flow(pair, ends) for pair, ends in self._ends.items())
+        return TrafficLog(self._wanted, tuple(self._iterations), flows, moved, WIDTH, refused, late, self.failed)
+
+    def _post(self, source: int, target: int, size: int) -> None:
+        ends = self._ends[source, target]
+        chunks = [min(CHUNK, size - at) for at in range(0, size, CHUNK)]
+        for number, chunk in enumerate(chunks):
+            self._ids += 1
+            self._waiting += 1
+            ends[number % len(ends)].pair.post(Request(self._ids, Operation.WRITE, chunk, rkey=RKEY))
+
+    def _end(self, now: int) -> None:
+        if self._begun is None:
+            return
+        begun, ended = self._begun / _NS, now / _NS
+        speeds = (algbw(self._wanted.size, ended - begun), self._bus(ended - begun)) if ended > begun else (0.0, 0.0)
+        self._iterations.append(Iteration(begun, ended, *speeds))
+
+    def _bus(self, seconds: float) -> float:
+        return busbw(self._wanted.collective, len(self._names), self._wanted.size, seconds)
+
+    def _flow(self, pair: tuple[int, int], ends: list[End]) -> Flow:
+        counts = [end.pair.counts for end in ends]
+        return Flow(
+            source=self._names[pair[0]],
+            target=self._names[pair[1]],
+            frames_tx=sum(end.frames for end in ends),
+            bytes_acked=self._acked[pair],
+            frames_retransmitted=sum(each.sent_again for each in counts),
+            timeouts=sum(each.timeouts for each in counts),
+            naks_rx=sum(each.naks_heard for each in counts),
+            cnps_rx=sum(end.notified for end in ends),
+            ecn_marked_rx=sum(end.marked for end in ends),
+        )
