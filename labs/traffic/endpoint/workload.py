@@ -33,8 +33,8 @@ def talking(wanted: Wanted, ranks: int) -> list[tuple[int, int]]:
 
 
 class Job:
-    """A workload as it runs. `ends` are the queue pairs from one rank to another: of each the end that sends, and the one
-    that receives."""
+    """A workload as it runs. `ends` are the queue pairs from one rank to another: of each the end that sends, and the
+    one that receives."""
 
     def __init__(self, wanted: Wanted, names: list[str], ends: Mapping[tuple[int, int], list[tuple[End, End]]]) -> None:
         self.failed = ""
