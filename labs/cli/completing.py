@@ -38,3 +38,17 @@ def complete_runtime(incomplete: str) -> list[str]:
     from topologies.deploy import RUNTIMES
 
     return [name for name in RUNTIMES if name.startswith(incomplete)]
+
+
+def complete_workload(incomplete: str) -> list[str]:
+    """Names of what a job does."""
+    from labs.traffic.collectives import COLLECTIVES
+
+    return [name for name in COLLECTIVES if name.startswith(incomplete)]
+
+
+def complete_spread(incomplete: str) -> list[str]:
+    """Names of the ways in which flows are spread."""
+    from labs.traffic.flows.spreading import Spread
+
+    return [name for name in Spread if name.startswith(incomplete)]

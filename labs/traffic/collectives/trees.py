@@ -1,4 +1,4 @@
-"""All-reduce over two binary trees at once, half of the data over each: few steps, and nobody works twice as much. Pure.
+"""All-reduce over two binary trees at once, half of the data over each: few steps, all ranks at work. Pure.
 
 Sanders, Speck and Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and scan" (2009): a rank that
 has children in one tree has none in the other. A tree is ordered from left to right by the numbers of its ranks. Data
@@ -49,6 +49,6 @@ def _tree(ranks: int) -> Ranks:
     every = np.arange(ranks)
     bit = every & -every
     above = (every ^ bit) | bit << 1
-    parent = np.where(above < ranks, above, every ^ bit)
+    parent: Ranks = np.where(above < ranks, above, every ^ bit)
     parent[0] = 0
     return parent

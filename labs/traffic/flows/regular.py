@@ -25,7 +25,9 @@ def leaf_spine(
     bottom = [f"leaf{index}" for index in range(1, leaves + 1)]
     up = _full(spines, leaves, 0, spines)
     down = _hosts(spines, leaves, spines + leaves, hosts_per_leaf, nics)
-    return _network([(Role.SPINE, tops), (Role.LEAF, bottom), _named(bottom, hosts_per_leaf)], [up, down], rate, host_rate)
+    return _network(
+        [(Role.SPINE, tops), (Role.LEAF, bottom), _named(bottom, hosts_per_leaf)], [up, down], rate, host_rate
+    )
 
 
 def three_tier(
