@@ -57,6 +57,8 @@ def what_if(
 
     if not 0 < rate < float("inf"):
         raise Mistake(f"--rate: {rate:g} Mbit/s; a cable's rate is more than 0")
+    if not latency < float("inf"):
+        raise Mistake(f"--latency: {latency:g} us; a round takes some time at most")
     source = deploy.load(file)
     if source.fabric is None or source.plan is None:
         raise Mistake(f"{file}: only a fabric file has a plan to reckon with; this is a containerlab file")

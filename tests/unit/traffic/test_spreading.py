@@ -119,7 +119,9 @@ def test_one_flow_a_nic_has_the_goodput_of_the_closed_form(ways: int) -> None:
 def test_more_queue_pairs_have_more_than_balls_in_bins_and_less_than_all() -> None:
     """1 to 64 a NIC: what one cannot have the others of its NIC take, so the balls are the least that is expected."""
     network = leaf_spine(32)
-    means = {qps: np.mean([goodput(network, qps, 96, seed).mean() for seed in range(3)]) for qps in (1, 2, 4, 8, 16, 64)}
+    means = {
+        qps: np.mean([goodput(network, qps, 96, seed).mean() for seed in range(3)]) for qps in (1, 2, 4, 8, 16, 64)
+    }
 
     assert list(means.values()) == sorted(means.values())
     for qps, mean in means.items():
