@@ -4,7 +4,7 @@ What it works with is imported when it runs, so that `--help` is quick.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,13 @@ from labs.cli.completing import complete_spread, complete_workload
 from labs.cli.options import AsJson, count_of_bytes
 from topologies.errors import EXIT_FINE, Mistake
 from topologies.model import Attachment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labs.traffic.flows.what_if import Job, Loss
+    from topologies.model import Fabric
+    from topologies.plan import Plan
 
 SHOWN = 5  # links
 SEEDS = 2**32
@@ -48,35 +55,47 @@ def what_if(
 ) -> int:
     """Say on paper what a failure costs a job, once routing has converged: goodput, times, who is cut off."""
     equip(("numpy",), "labs")
-    from labs.cli.what_if_reports import cut_off, demands, figures, harmed, heading, report, verdict
+    from labs.cli.what_if_reports import report
     from labs.traffic.flows.building import network_of
     from labs.traffic.flows.failing import dead_cables
     from labs.traffic.flows.spreading import Manner, spread_named
     from labs.traffic.flows.what_if import Job, loss_of
-    from topologies import deploy
 
     if not 0 < rate < float("inf"):
         raise Mistake(f"--rate: {rate:g} Mbit/s; a cable's rate is more than 0")
     if not latency < float("inf"):
         raise Mistake(f"--latency: {latency:g} us; a round takes some time at most")
+    job = Job(workload, count_of_bytes(size, "--size"), Manner(spread_named(spread), qps, seed), latency / 1e6)
+    fabric, plan = _read(file)
+    failed = tuple(dict.fromkeys(fail or ()))
+    loss = loss_of(network_of(fabric, plan, rate), dead_cables(fabric, failed), job)
+    if as_json:
+        screen.document(report(fabric, failed, job, loss))
+    else:
+        _show(fabric, failed, job, loss)
+    return EXIT_FINE
+
+
+def _read(file: Path) -> "tuple[Fabric, Plan]":
+    from topologies import deploy
+
     source = deploy.load(file)
     if source.fabric is None or source.plan is None:
         raise Mistake(f"{file}: only a fabric file has a plan to reckon with; this is a containerlab file")
     if source.fabric.underlay.hosts is Attachment.BGP:
         screen.remark("hosts run BGP, and would move what a dead NIC carried to others: that is not reckoned with")
-    failed = tuple(dict.fromkeys(fail or ()))
-    job = Job(workload, count_of_bytes(size, "--size"), Manner(spread_named(spread), qps, seed), latency / 1e6)
-    loss = loss_of(network_of(source.fabric, source.plan, rate), dead_cables(source.fabric, failed), job)
-    if as_json:
-        screen.document(report(source.fabric, failed, job, loss))
-        return EXIT_FINE
-    screen.result(heading(source.fabric, job, loss) + "\n")
+    return source.fabric, source.plan
+
+
+def _show(fabric: "Fabric", failed: "Sequence[str]", job: "Job", loss: "Loss") -> None:
+    from labs.cli.what_if_reports import cut_off, demands, figures, harmed, heading, verdict
+
+    screen.result(heading(fabric, job, loss) + "\n")
     screen.table(("", "BEFORE", "AFTER", "CHANGE"), figures(loss))
     screen.result("")
-    if links := demands(source.fabric, loss)[:SHOWN]:
+    if links := demands(fabric, loss)[:SHOWN]:
         screen.table(("MOST WANTED", "BEFORE", "AFTER"), [[each.name, *each.times()] for each in links])
         screen.result("")
-    if lost := cut_off(source.fabric, loss):
+    if lost := cut_off(fabric, loss):
         screen.result(lost)
     screen.verdict(verdict(failed, job, loss), good=not harmed(loss))
-    return EXIT_FINE

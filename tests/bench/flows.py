@@ -45,7 +45,7 @@ def ours(leaves: int, qps: int = 8) -> Solved:
 
 
 def filled(taken: Paths, capacities: Floats) -> tuple[Floats, int]:
-    """Progressive filling, also in NumPy: all grow alike until a link is full; the rates, and how many rounds it took."""
+    """Progressive filling, also in NumPy: all grow alike until a link is full; the rates, and the rounds it took."""
     links = taken.links
     rate, growing = np.zeros(links.shape[1]), np.ones(links.shape[1], bool)
     left, finite = capacities.copy(), np.isfinite(capacities)

@@ -1,7 +1,8 @@
 """All-reduce over two binary trees at once, half of the data over each: few steps, all ranks at work. Pure.
 
 Sanders, Speck and Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and scan" (2009): a rank that
-has children in one tree has none in the other, but for a root where the number of ranks is odd. A tree is ordered from left to right by the numbers of its ranks. Data
+has children in one tree has none in the other, but for a root where the number of ranks is odd. A
+tree is ordered from left to right by the numbers of its ranks. Data
 goes level by level and whole; libraries cut it into pieces that follow each other, which hides all levels but one.
 """
 

@@ -1,4 +1,4 @@
-"""Schedules of collectives, walked through transfer by transfer: everybody ends with what it must, nobody sends more."""
+"""Schedules of collectives, walked through transfer by transfer: everybody ends with what it must."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -108,7 +108,7 @@ def test_what_is_sent_arrives_and_nobody_sends_to_itself(name: str, ranks: int) 
     assert sent(schedule).sum() == pytest.approx(received(schedule).sum())
     for step in schedule.steps:
         assert (step.source != step.destination).all()
-        assert 0 <= min(step.source.min(), step.destination.min())
+        assert min(step.source.min(), step.destination.min()) >= 0
         assert max(step.source.max(), step.destination.max()) < ranks
 
 
@@ -134,7 +134,7 @@ def test_halving_sends_as_little_as_a_ring_and_two_trees_as_little_on_average() 
 @given(st.integers(2, 3000))
 @settings(deadline=None)
 def test_a_rank_with_children_in_one_tree_has_none_in_the_other(ranks: int) -> None:
-    """But for one root, which has a single child there, where their number is odd; the trees are as deep as a binary tree of so many ranks."""
+    """But for one root where their number is odd; the trees are about as deep as a binary tree of so many ranks is."""
     both = parents(ranks)
     every = np.arange(ranks)
 

@@ -35,7 +35,7 @@ def filled(paths: Paths, capacities: Floats) -> Floats:
 
 @st.composite
 def problems(draw: st.DrawFn) -> tuple[Paths, Floats]:
-    """Up to 30 flows over up to 12 links of few different capacities, so that shares are often equal; also split ones."""
+    """Up to 30 flows over up to 12 links of few different capacities, so that shares are often equal; or split."""
     links, flows, hops = draw(st.integers(1, 12)), draw(st.integers(1, 30)), draw(st.integers(1, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     capacities = np.append(
