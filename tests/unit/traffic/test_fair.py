@@ -38,9 +38,8 @@ def problems(draw: st.DrawFn) -> tuple[Paths, Floats]:
     """Up to 30 flows over up to 12 links of few different capacities, so that shares are often equal; or split."""
     links, flows, hops = draw(st.integers(1, 12)), draw(st.integers(1, 30)), draw(st.integers(1, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    capacities = np.append(
-        rng.choice([0.0, 1.0, 2.0, 3.0, 10.0, 1 / 3], links, p=[0.05, 0.35, 0.2, 0.2, 0.1, 0.1]), np.inf
-    )
+    sizes = [0.0, 1.0, 1.004, 2.0, 2.002, 3.0, 10.0, 1 / 3]
+    capacities = np.append(rng.choice(sizes, links, p=[0.05, 0.2, 0.15, 0.15, 0.15, 0.1, 0.1, 0.1]), np.inf)
     way = np.array([np.resize(rng.permutation(links), hops) for _ in range(flows)]).T
     way[min(hops, links) :] = links  # a link that comes again is the one without limit
     way = np.where(rng.random(way.shape) < 0.2, links, way)
