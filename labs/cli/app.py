@@ -14,6 +14,7 @@ from labs.cli import (
     scenario_commands,
     traffic_commands,
     validate_commands,
+    what_if_command,
     ztp_commands,
 )
 
@@ -76,6 +77,7 @@ def _traffic_commands(app: typer.Typer) -> None:
     traffic = typer.Typer(no_args_is_help=True, help="RDMA over Ethernet.")
     traffic.command("decode")(traffic_commands.decode)
     app.add_typer(traffic, name="traffic", rich_help_panel="Traffic")
+    app.command("what-if", rich_help_panel="Traffic")(what_if_command.what_if)
 
 
 def _automation_commands(app: typer.Typer) -> None:
