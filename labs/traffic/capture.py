@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from topologies.errors import Mistake
 
 ETHERNET = 1  # link type, https://www.tcpdump.org/linktypes.html
+SECTION, MAGIC, SHORTEST = b"\x0a\x0d\x0d\x0a", b"\x1a\x2b\x3c\x4d", 12  # of pcapng
 OTHERS = {
     101: "raw IP",
     113: "Linux cooked (tcpdump -i any)",
@@ -57,6 +58,26 @@ def _newer(path: Path, reader: Any) -> Iterator[Captured]:
         known = None not in (about.tshigh, about.tslow, about.tsresol)
         when = (about.tshigh << 32 | about.tslow) / about.tsresol if known else 0.0
         yield Captured(when, frame, about.wirelen)
+    if (at := torn(path.read_bytes())) is not None:  # Scapy takes what it cannot read for the end
+        raise Mistake(f"{path}: it is cut or damaged at byte {at}")
+
+
+def torn(data: bytes) -> int | None:
+    """Where the first block of a pcapng file begins that is not whole; None where all are. Pure.
+
+    A block has its length at both ends, and at least twelve bytes; a section header says in which byte order.
+    """
+    at = 0
+    order: Literal["little", "big"] = "little"
+    while at < len(data):
+        if data[at : at + 4] == SECTION:
+            order = "big" if data[at + 8 : at + 12] == MAGIC else "little"
+        length = int.from_bytes(data[at + 4 : at + 8], order)
+        end = data[at + length - 4 : at + length]
+        if length < SHORTEST or length % 4 or at + length > len(data) or int.from_bytes(end, order) != length:
+            return at
+        at += length
+    return None
 
 
 def _refuse_others(path: Path, kind: int) -> None:

@@ -21,7 +21,7 @@ CONGESTED = 3  # the two bits of ECN, where a switch marked it
 
 
 class Flow(Struct):
-    """The counts of one flow. `payload` in bytes; `missing` is how many packets its gaps have together."""
+    """The counts of one flow. `payload` in bytes, of undamaged packets; `missing`: how many packets its gaps have."""
 
     source: str
     destination: str
@@ -51,13 +51,15 @@ class Summary:
         return self._flows
 
     def add(self, packet: Packet) -> None:
-        """Count a packet."""
+        """Count a packet. One with a wrong CRC counts as that and no more: a NIC drops it, whatever it says."""
         key = (packet.source, packet.destination, packet.qp)
         flow = self._flows.setdefault(key, Flow(*key))
         flow.packets += 1
-        flow.payload += packet.payload
         flow.marked += packet.ecn == CONGESTED
-        flow.wrong_icrc += packet.icrc is Sum.WRONG
+        if packet.icrc is Sum.WRONG:
+            flow.wrong_icrc += 1
+            return
+        flow.payload += packet.payload
         opcode = OPCODES.get(packet.number)
         if packet.aeth is not None:
             flow.acks += packet.aeth.answer is Answer.ACK

@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from frames import V4, over_ipv4
@@ -12,6 +14,7 @@ from scapy.packet import Packet
 from scapy.utils import wrpcap, wrpcapng
 
 from labs import cli
+from labs.traffic.capture import SECTION, torn
 from labs.traffic.roce.explain import explain
 from labs.traffic.roce.headers import AETH, BTH, RETH, frame
 from labs.traffic.roce.summary import Summary
@@ -131,6 +134,55 @@ def test_what_is_no_capture_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
         said = capsys.readouterr().err
         assert why in said
         assert str(file) in said
+
+
+def test_a_damaged_packet_makes_no_gap() -> None:
+    """Its number may be the damage; a NIC drops it and waits for the one that was expected."""
+    summary = Summary()
+    for number, packet in enumerate((write(5), write(900), write(6), answer("NAK", 0, 7))):
+        data = bytearray(frame(packet))
+        data[-1] ^= number in (1, 3)
+        found = explain(bytes(data))
+        assert found is not None
+        summary.add(found)
+
+    flow, answers = summary.flows.values()
+    assert (flow.packets, flow.wrong_icrc, flow.gaps, flow.missing, flow.repeated) == (3, 1, 0, 0, 0)
+    assert flow.payload == 16
+    assert (answers.wrong_icrc, answers.naks) == (1, 0)
+
+
+@pytest.mark.parametrize("cut", [1, 3, 13, 40])
+def test_a_capture_that_is_cut_is_not_taken_for_whole(
+    cut: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever it ends, of either format."""
+    for name, writer in (("cut.pcap", wrpcap), ("cut.pcapng", wrpcapng)):
+        path = tmp_path / name
+        writer(str(path), [Ether(frame(each)) for each in MESSAGE])
+        path.write_bytes(path.read_bytes()[:-cut])
+
+        assert decode(str(path)) == 2, name
+        assert re.search("cut or damaged at byte|ends in the middle", capsys.readouterr().err), name
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_blocks_are_walked_in_either_byte_order(order: Literal["little", "big"]) -> None:
+    """Several sections may follow each other, each in its own; the first block that is not whole is named."""
+
+    def block(kind: bytes, body: bytes) -> bytes:
+        length = (12 + len(body)).to_bytes(4, order)
+        return kind + length + body + length
+
+    magic = (0x1A2B3C4D).to_bytes(4, order)
+    section = block(SECTION, magic + bytes(12))
+    whole = section + block(b"\6\0\0\6", bytes(20)) + section
+
+    assert torn(whole) is None
+    assert torn(b"") is None
+    assert torn(whole[:-1]) == len(whole) - len(section)
+    assert torn(section + b"\0" * 8) == len(section)
+    assert torn(section + block(b"\6\0\0\6", bytes(20))[:-4] + b"\0\0\0\1") == len(section)
 
 
 def test_without_the_extra_it_says_how_to_install_it(
