@@ -3,7 +3,7 @@
 import platform
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -172,11 +172,15 @@ class _Play:
             self.moved += moves(step.name, self._now(), self._ways, later, failed(step, self._live))
         self._ways, began = [], self._now()
         injected.heal()
-        until(f"{step.name} ({injected.where}) is over", injected.unhealed, within=EFFECT, every=OFTEN, longest=RARELY)
+        _wait(f"{step.name} ({injected.where}) is over", injected.unhealed)
         self.episodes[number] = replace(self.episodes[number], healing=began, healed=self._now())
 
     def _now(self) -> float:
         return time.monotonic() - self._zero
+
+
+def _wait(what: str, missing: Callable[[], str]) -> None:
+    until(what, missing, within=EFFECT, every=OFTEN, longest=RARELY)
 
 
 def failed(step: AnyFault, live: Live) -> list[str]:
