@@ -36,7 +36,7 @@ class Fabric:
 
 
 class Observed:
-    """A context manager: probes and watches; what it saw is `seen` afterwards, `began` and `ended` are moments of it."""
+    """A context manager: probes and watches; what it saw is `seen` afterwards."""
 
     seen: Recording
 
