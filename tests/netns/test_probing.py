@@ -22,6 +22,14 @@ LOCAL = ({"leaf1-host1", "leaf1-host2"}, {"leaf2-host1", "leaf2-host2"})
 ROUTES = (Kind.ROUTE_ADDED, Kind.ROUTE_REPLACED, Kind.ROUTE_REMOVED)
 SHORT = 0.5  # seconds in which a carrier's loss is repaired, with room for a busy machine
 STALL = 0.3
+DEAF = """
+table ip deaf {
+    chain coming {
+        type filter hook prerouting priority -300
+        drop
+    }
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +42,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabric]:
 def children() -> list[int]:
     """Processes of this one, the youngest last: while a fabric is observed these are prober and watcher."""
     return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def pid_of(lab: Fabric, node: str, daemon: str) -> int:
+    """The process of a node's daemon."""
+    found = lab.live.door(node).processes()
+    return next(each.pid for each in found if each.argv and os.path.basename(each.argv[0]) == daemon)
 
 
 def test_a_quiet_fabric_loses_nothing_and_the_rate_is_kept(lab: Fabric) -> None:
@@ -126,8 +140,7 @@ def test_a_killed_bgpd_is_told_by_its_neighbours(lab: Fabric) -> None:
     leaf = lab.live.door("leaf1")
     with (observed := lab.observed()) as now:
         killed = now.now
-        bgpd = next(each for each in leaf.processes() if os.path.basename(each.argv[0]) == "bgpd")
-        identity.stop(bgpd.pid, signal.SIGKILL, within=5)
+        identity.stop(pid_of(lab, "leaf1", "bgpd"), signal.SIGKILL, within=5)
         pass_time(0.5)
         leaf.restart_daemon("bgpd")
         lab.settle()
@@ -141,14 +154,36 @@ def test_a_killed_bgpd_is_told_by_its_neighbours(lab: Fabric) -> None:
 
 def test_a_hung_bgpd_is_no_event(lab: Fabric) -> None:
     """For a time shorter than the hold time the kernel forwards as before."""
-    leaf = lab.live.door("leaf1")
+    bgpd = pid_of(lab, "leaf1", "bgpd")
     with (observed := lab.observed()):
-        bgpd = next(each for each in leaf.processes() if os.path.basename(each.argv[0]) == "bgpd")
-        identity.signal_number(bgpd.pid, signal.SIGSTOP)
+        identity.signal_number(bgpd, signal.SIGSTOP)
         pass_time(0.5)
-        identity.signal_number(bgpd.pid, signal.SIGCONT)
+        identity.signal_number(bgpd, signal.SIGCONT)
 
     assert (observed.lost, observed.seen.events) == (0, ())
+
+
+def test_an_outage_is_as_long_as_what_caused_it(lab: Fabric) -> None:
+    """To two intervals; every flow to the address that is cut off has one, and no other flow."""
+    spare = 2 * 0.02 + 0.01  # and what it takes to be told when a rule was there
+    with (observed := lab.observed()) as now:
+        before = now.now
+        lab.live.tool("leaf2-host1", ["nft", "-f", "-"], DEAF)
+        there = now.now
+        pass_time(0.3)
+        going = now.now
+        lab.live.tool("leaf2-host1", ["nft", "delete", "table", "ip", "deaf"])
+        gone = now.now
+
+    hit = observed.outages()
+    flows = observed.seen.probes.flows
+    assert {each.flow for each in hit} == {e for e in flows if e.target == "leaf2-host1" and e.family == "ipv4"}
+    assert len(hit) == len({each.flow for each in hit})
+    for each in hit:
+        assert each.ended is not None
+        assert before <= each.begun <= there + spare
+        assert going <= each.ended <= gone + spare
+        assert each.lost == pytest.approx((each.ended - each.begun) / observed.seen.probes.fidelity.interval, abs=1)
 
 
 @pytest.mark.parametrize("prefix", ["203.0.113.0/24", "2001:db8:7::/48"])
@@ -167,19 +202,33 @@ def test_a_route_that_no_plan_has_is_found(lab: Fabric, prefix: str) -> None:
     assert came <= observed.events(Kind.LEAKED)[0].at < came + 0.2
 
 
+def test_thousands_of_changes_at_once_are_all_told(lab: Fabric) -> None:
+    """Also when the watcher stands still meanwhile, which it says."""
+    with (observed := lab.observed()):
+        change_routes_unwatched(lab, 2000)
+
+    found = observed.events(Kind.ROUTE_ADDED, Kind.ROUTE_REMOVED, node="spine1")
+    assert len(found) == 4000
+    assert len(observed.seen.missed) == 1
+    assert observed.seen.missed[0].startswith("nobody looked for ")
+
+
 def test_what_a_kernel_could_not_tell_is_told(lab: Fabric) -> None:
     """More changes than its socket holds while the watcher stands still are a gap with the node's name."""
-    routes = "".join(f"route add blackhole 198.18.{n >> 8}.{n & 255}/32\n" for n in range(20_000))
     with (observed := lab.observed()):
-        watcher = children()[-1]
-        os.kill(watcher, signal.SIGSTOP)
-        lab.live.tool("spine1", ["ip", "-batch", "-"], routes)
-        lab.live.tool("spine1", ["ip", "-batch", "-"], routes.replace("add", "del"))
-        os.kill(watcher, signal.SIGCONT)
-        pass_time(1.0)
+        change_routes_unwatched(lab, 20_000)
 
-    assert observed.seen.missed
-    assert all(each.startswith("spine1: changes of routes were lost") for each in observed.seen.missed)
+    assert "spine1: changes of routes were lost: No buffer space available" in observed.seen.missed
+
+
+def change_routes_unwatched(lab: Fabric, count: int) -> None:
+    """Add so many routes to a spine and remove them while the watcher stands still."""
+    routes = "".join(f"route add blackhole 198.18.{n >> 8}.{n & 255}/32\n" for n in range(count))
+    watcher = children()[-1]
+    os.kill(watcher, signal.SIGSTOP)
+    lab.live.tool("spine1", ["ip", "-batch", "-"], routes)
+    lab.live.tool("spine1", ["ip", "-batch", "-"], routes.replace("add", "del"))
+    os.kill(watcher, signal.SIGCONT)
 
 
 def test_a_prober_that_stood_still_says_so_and_sends_no_burst(lab: Fabric) -> None:
@@ -208,3 +257,25 @@ def test_a_flow_without_a_way_is_named_before_anything_is_broken(lab: Fabric) ->
     finally:
         lab.live.act("leaf2-host2", Action.START)
         lab.settle()
+
+
+def test_hung_daemons_keep_nobody_waiting(tmp_path: Path) -> None:
+    """While bfdd hangs on three of four switches, what the fourth says and what kernels do is known at once."""
+    with fabric(tmp_path, "c", hosts=1, more="underlay: {bfd: true}\n") as lab:
+        with (observed := lab.observed()) as now:
+            hung = [pid_of(lab, node, "bfdd") for node in ("spine1", "spine2", "leaf2")]
+            for pid in hung:
+                identity.signal_number(pid, signal.SIGSTOP)
+            pass_time(1.5)  # three intervals of BFD, and some
+            went = now.now
+            for pid in hung:
+                identity.signal_number(pid, signal.SIGCONT)
+            lab.settle()
+
+        downs = observed.events(Kind.BFD_DOWN, node="leaf1")
+        assert {each.subject for each in downs} == {"spine1", "spine2"}
+        assert observed.seen.missed == ()
+        assert all(each.at < went for each in downs)
+        for each in downs:  # bfdd tells bgpd in the same moment
+            (gone,) = (e for e in observed.events(Kind.BGP_DOWN, node="leaf1") if e.subject == each.subject)
+            assert abs(gone.at - each.at) < 0.1
