@@ -15,7 +15,6 @@ from topologies.errors import Mistake
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 _ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
-_UNKNOWN = -1  # the length of a section whose writer did not know it
 _HEAD, _FRAME = 8, 12  # bytes before a block's body, and around it
 _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET = 1, 2, 3, 6
 _END, _RESOLUTION, _OFFSET = 0, 9, 14  # options
@@ -82,7 +81,7 @@ def _section(source: Source, head: bytes) -> Section:
     _, major, minor, length = _numbers(f"{order}IHHq", body)
     if major != 1:
         raise Mistake(f"{source.name}: it is pcapng {major}.{minor}; only 1 is understood")
-    return Section(order, None if length == _UNKNOWN else source.at + length)
+    return Section(order, None if length < 0 else source.at + length)
 
 
 def _numbers(layout: str, body: bytes) -> tuple[int, ...]:
@@ -97,8 +96,8 @@ def _body(source: Source, order: str, head: bytes, before: bytes = b"") -> bytes
     (length,) = struct.unpack_from(f"{order}I", head, 4)
     if length < _FRAME + len(before) or length % 4:
         raise Broken(f"a block of {length} bytes, which none can have")
-    body = before + source.take(length - _FRAME - len(before))
-    after = source.take(4)
+    rest = before + source.take(length - _HEAD - len(before))
+    body, after = rest[:-4], rest[-4:]
     if after != head[4:]:
         (other,) = struct.unpack(f"{order}I", after)
         raise Broken(f"a block of {length} bytes, which has {other} as its length at its end")

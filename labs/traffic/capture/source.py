@@ -39,7 +39,7 @@ class Source:
 
     def _whole(self, found: bytes, size: int) -> None:
         if len(found) < size:
-            raise Broken(f"the file ends at byte {self.at}, {size - len(found)} bytes too early")
+            raise Broken(f"the file ends at byte {self.at}, where {size - len(found)} more were to come")
 
     def _read(self, size: int) -> bytes:
         try:
