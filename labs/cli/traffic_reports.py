@@ -1,4 +1,4 @@
-"""What `closlab traffic decode` says, as plain values: the one source of its JSON and its tables (docs/json.md). Pure."""
+"""What `closlab traffic decode` says, as plain values: one source of its JSON and its tables (docs/json.md). Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -79,6 +79,8 @@ def _section(source: Source, head: bytes) -> Section:
         raise Broken(f"a section with {magic.hex()} in the place of its byte order")
     body = _body(source, order, head, before=magic)
     _, major, minor, length = _numbers(f"{order}IHHq", body)
+    if major != 1 and source.begun:
+        raise Broken(f"a section of version {major}.{minor}, where only 1 is understood")
     if major != 1:
         raise Mistake(f"{source.name}: it is pcapng {major}.{minor}; only 1 is understood")
     return Section(order, None if length < 0 else source.at + length)

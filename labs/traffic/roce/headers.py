@@ -144,8 +144,8 @@ CLASSES: dict[Header, type[Extended]] = {
 def frame(packet: Packet) -> bytes:
     """The bytes of a RoCE packet from Ethernet on: data padded to words, lengths, sums and invariant CRC right.
 
-    Of a packet out of a capture too, changed or not: nothing of what follows from the rest is kept. A UDP checksum of 0,
-    which is none, stays that. Raises Mistake where there is no RoCE in it.
+    Of a packet out of a capture too, changed or not: nothing is kept that follows from the rest. A UDP checksum of 0 is
+    none, and stays that. Raises Mistake where there is no RoCE in it.
     """
     if BTH not in packet:
         raise Mistake(f"no RoCE in {packet.summary()}")
@@ -185,14 +185,12 @@ def _padding(packet: Packet) -> int:
 
 
 def _pad(header: Packet, padding: int) -> None:
-    """Have the data of a packet end with a word, where it ends with so much padding now."""
-    data = header.lastlayer()
-    if not isinstance(data, Raw):
-        header.padcount = 0
-        return
-    data.load = data.load[: len(data.load) - padding]
+    """Have the data of a packet end with a word, where so much of it is padding now."""
+    if data := header.getlayer(Raw):
+        data.load = data.load[: len(data.load) - padding]
     header.padcount = -len(header.payload) % WORD
-    data.load += bytes(header.padcount)
+    if header.padcount:
+        header.add_payload(Raw(bytes(header.padcount)))
 
 
 def _layers(packet: Packet) -> Iterator[Packet]:

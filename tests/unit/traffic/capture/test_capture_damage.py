@@ -92,6 +92,7 @@ CASES = {
     ),
     "a section in no order": (NEWER[:LAST] + block(0x0A0D0D0A, bytes(16)), "00000000 in the place of its byte order"),
     "a section too short": (NEWER[:LAST] + block(0x0A0D0D0A, b"\x4d\x3c\x2b\x1a"), "a block with 4 bytes in it"),
+    "a section of another age": (NEWER[:LAST] + section(version=(9, 1)), "a section of version 9.1"),
     "half an option": (
         NEWER[:LAST] + block(1, struct.pack("<HHIHH", 1, 0, 0, 2, 100)),
         "option 2 of 100 bytes, of which 0 are there",
