@@ -7,7 +7,7 @@ What a NIC had no room for was not sent: its queue pair is told so and offers it
 from collections.abc import Iterable, Mapping
 
 from labs.traffic.endpoint.frames import Route, frame
-from labs.traffic.endpoint.model import Link
+from labs.traffic.endpoint.model import Fidelity, Link, fidelity
 from labs.traffic.qp.dcqcn.notification import NotificationPoint, notification
 from labs.traffic.qp.dcqcn.parameters import Dcqcn
 from labs.traffic.qp.dcqcn.reaction import ReactionPoint
@@ -26,7 +26,7 @@ class End:
         self.pair, self.route = pair, route
         self.reaction = ReactionPoint(parameters, 0)
         self.notice = NotificationPoint(parameters.cnp_interval)
-        self.frames = self.marked = self.notified = 0
+        self.sent = self.heard = self.marked = self.notified = 0  # frames; notifications heard
 
 
 class Port:
@@ -57,6 +57,7 @@ class Port:
             end = self.ends.get(each.packet.qp)
             if end is None:
                 continue  # of a queue pair that is none here
+            end.heard += 1
             if each.packet.opcode == CNP.number:
                 end.notified += 1
                 end.reaction.notified(now)
@@ -88,15 +89,16 @@ class Port:
         if not self.link.send(frame(end.route, packet)):
             self.refused += 1
             return False
-        end.frames += 1
+        end.sent += 1
         return True
 
 
 class Engine:
-    """All NICs of a process."""
+    """All NICs of a workload; `timeout` in seconds is how long its queue pairs wait for an acknowledge."""
 
-    def __init__(self, ports: Mapping[str, Port]) -> None:
+    def __init__(self, ports: Mapping[str, Port], timeout: float) -> None:
         self.ports = ports
+        self._timeout = timeout
 
     def turn(self, now: int) -> bool:
         """One round; whether anything happened."""
@@ -106,6 +108,12 @@ class Engine:
         """What has been completed since this was last asked."""
         ends = [end for port in self.ports.values() for end in port.ends.values()]
         return [(end, done) for end in ends for done in end.pair.completions()]
+
+    def fidelity(self, late: float, steal: float) -> Fidelity:
+        """Whether the machine kept up, if it was away for so many seconds at most and lost such a share of its time."""
+        refused = sum(port.refused for port in self.ports.values())
+        overrun = sum(port.link.overrun() for port in self.ports.values())
+        return fidelity(late, refused, overrun, steal, self._timeout)
 
     def close(self) -> None:
         """Let go of all wires."""

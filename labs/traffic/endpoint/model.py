@@ -7,15 +7,21 @@ from msgspec import Struct
 
 from labs.traffic.endpoint.frames import Heard
 
+TRANSFERS = 20_000  # kept one by one
+MOST_STEAL = 0.05
+
 
 class Link(Protocol):
     """One NIC's way onto the wire and back."""
 
     def send(self, frame: bytes) -> bool:
-        """Send a frame; False where there was no room for it, and it was not sent."""
+        """Send a frame; False where there was no room, and it was not sent. A dead cable takes it and loses it."""
 
     def heard(self) -> Sequence[Heard]:
-        """What came since the last call."""
+        """Some of what came since the last call, in order."""
+
+    def overrun(self) -> int:
+        """How many frames came, in all, and were lost because nobody had listened for too long."""
 
     def close(self) -> None:
         """Let go of the wire."""
@@ -53,13 +59,26 @@ class Iteration(Struct, frozen=True):
     busbw: float
 
 
+class Transfer(Struct, frozen=True):
+    """What one NIC had to send to another in one step: `size` bytes, when it began, and how long it was until all of it
+    was acknowledged (the flow completion time)."""
+
+    begun: float
+    seconds: float
+    source: str
+    target: str
+    size: int
+
+
 class Flow(Struct, frozen=True):
     """What all queue pairs from one NIC to another went through, in Open Traffic Generator's names where it has any.
-    `ecn_marked_rx` is counted by the one that receives, all else by the one that sends."""
+    `frames_rx` and `ecn_marked_rx` are counted by the one that receives, all else by the one that sends. What was on
+    its way when it ended counts as sent and not as received."""
 
     source: str
     target: str
     frames_tx: int
+    frames_rx: int
     bytes_acked: int
     frames_retransmitted: int
     timeouts: int
@@ -75,15 +94,46 @@ class Moved(Struct, frozen=True):
     count: int
 
 
+class Fidelity(Struct, frozen=True):
+    """Whether the machine kept up with what it was to play. `late` is the longest time in which the loop did not come
+    round, `refused` counts frames that found no room and were sent later, `overrun` those that came and were lost for
+    want of room, `steal` is the share of the processors' time that went to other virtual machines.
+
+    `doubts` are reasons not to blame the fabric for what was measured; there are none where the machine kept up.
+    """
+
+    late: float
+    refused: int
+    overrun: int
+    steal: float
+    doubts: tuple[str, ...] = ()
+
+
+def fidelity(late: float, refused: int, overrun: int, steal: float, timeout: float) -> Fidelity:
+    """The verdict; `timeout` is how long a queue pair waits for an acknowledge."""
+    doubts = []
+    if overrun:
+        doubts.append(f"{overrun} frames came and were lost because the loop was not there to hear them")
+    if late > timeout / 2:
+        doubts.append(f"the loop was away for {late * 1000:.0f} ms, and queue pairs wait {timeout * 1000:.0f} ms")
+    if steal > MOST_STEAL:
+        doubts.append(f"{steal:.0%} of the processors' time went to other virtual machines")
+    return Fidelity(late, refused, overrun, steal, tuple(doubts))
+
+
 class TrafficLog(Struct, frozen=True):
-    """What came of one workload. `failed` says why it ended before it was told to; `refused` counts frames that found
-    no room and were not sent, `late` is the longest time in which the loop did not come round."""
+    """What came of one workload. `transfers` are the first TRANSFERS of all that were completed, `unkept` counts those
+    beyond; `moved` are bytes in times of `width` seconds, where there were any. `failed` says why it ended before it
+    was told to."""
 
     wanted: Wanted
+    begun: float
+    ended: float
     iterations: tuple[Iteration, ...]
+    transfers: tuple[Transfer, ...]
+    unkept: int
     flows: tuple[Flow, ...]
     moved: tuple[Moved, ...]
     width: float
-    refused: int
-    late: float
+    fidelity: Fidelity
     failed: str = ""
