@@ -52,10 +52,10 @@ def _address(seat: Seat) -> bytes:
     return bytes(int(part) for part in seat.address.split("."))
 
 
-def ran(made: tuple[Engine, Job], milliseconds: float) -> TrafficLog:
-    """A workload that runs for so long."""
+def ran(made: tuple[Engine, Job], milliseconds: float, turn: int = TURN) -> TrafficLog:
+    """A workload that runs for so long, its loop coming round every so many ns."""
     machine, job = made
-    for now in range(0, round(milliseconds * 1e6), TURN):
+    for now in range(0, round(milliseconds * 1e6), turn):
         job.advance(now)
         machine.turn(now)
         for end, done in machine.completions():
@@ -108,6 +108,34 @@ def test_a_nic_keeps_its_rate() -> None:
 
     sent = sum(each.frames_tx for each in log.flows) / 2 * (1024 + 58) * 8
     assert sent == pytest.approx(20e6, rel=0.05)
+
+
+@pytest.mark.parametrize(("queue_pairs", "turn"), [(4, 216_000), (16, 200_000), (64, 1_000_000)])
+def test_no_queue_pair_gives_up_waiting_while_its_nic_keeps_it_back(queue_pairs: int, turn: int) -> None:
+    """Of many on a slow NIC each has its share, and its timer does not run out in the meantime: nothing is sent twice.
+
+    A packet takes 433 us, and 16 of them, without a message's end, 111 ms where 16 queue pairs share the NIC.
+    """
+    log = ran(engine(Wanted("job", "permutation", 10**6, queue_pairs, rate=20e6), placed(), Switch().open), 1000, turn)
+
+    assert len(log.iterations) >= 2
+    assert [sum(each) for each in zip(*((f.frames_retransmitted, f.timeouts) for f in log.flows), strict=True)] == [
+        0,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("turn", [200_000, 216_000, 433_000, 866_000])
+def test_queue_pairs_share_their_nic_evenly(turn: int) -> None:
+    """Whatever the loop's pace is to a packet's time on the wire."""
+    made = engine(Wanted("job", "permutation", 10**6, 8, rate=20e6), placed(), Switch().open)
+
+    ran(made, 400, turn)
+
+    for port in made[0].ports.values():
+        sent = sorted(end.sent for end in port.ends.values())[8:]  # of the others, that only acknowledge, it is less
+        assert sent[-1] - sent[0] <= 8
+        assert sent[0] > 50
 
 
 def test_a_marked_packet_slows_the_sender_down() -> None:
