@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from labs.traffic.endpoint.frames import Route, frame
-from labs.traffic.endpoint.model import Fidelity, Link, fidelity
+from labs.traffic.endpoint.model import Fidelity, Link, judged
 from labs.traffic.qp.dcqcn.notification import NotificationPoint, notification
 from labs.traffic.qp.dcqcn.parameters import Dcqcn
 from labs.traffic.qp.dcqcn.reaction import ReactionPoint
@@ -52,6 +52,8 @@ class Port:
         self.ends: dict[int, End] = {each.pair.number: each for each in ends}
         self.pace = ReactionPoint(parameters, 0)
         self.refused = 0
+        self.behind = 0  # ns in which it was to send, and nobody came round
+        self._catch_up, self._last = parameters.catch_up, 0
         self._order = deque(self.ends.values())
         self._touched: dict[int, End] = {}
 
@@ -62,6 +64,9 @@ class Port:
 
     def turn(self, now: int) -> bool:
         """Hear all that came, and send what may be; whether anything was heard or sent."""
+        if any(end.held for end in self._order):
+            self.behind += max(now - max(self.pace.free_at, self._last) - self._catch_up, 0)
+        self._last = now
         busy = self._hear(now)
         for end in tuple(self._order):
             if now >= end.wake or (end.held and now >= self.pace.free_at and now >= end.reaction.free_at):
@@ -97,12 +102,11 @@ class Port:
         before = self.pace.free_at
         self._touched[end.pair.number] = end
         went = self._serve(end, now)
-        if not went:
-            moments = (end.pair.next_moment(now), end.notice.next_moment(now))
-            first = min((each for each in moments if each is not None), default=NEVER)
-            end.held = first <= now
-            end.wake = now + LONGEST if end.held else first
-        elif self.pace.free_at != before:
+        moments = (end.pair.next_moment(now), end.notice.next_moment(now))
+        first = min((each for each in moments if each is not None), default=NEVER)
+        end.held = first <= now
+        end.wake = now + LONGEST if end.held else first
+        if self.pace.free_at != before:
             self._order.remove(end)
             self._order.append(end)
         return went
@@ -155,11 +159,13 @@ class Engine:
         """What has been completed since this was last asked."""
         return [each for port in self.ports.values() for each in port.completions()]
 
-    def fidelity(self, late: float, steal: float) -> Fidelity:
-        """Whether the machine kept up, if it was away for so many seconds at most and lost such a share of its time."""
+    def fidelity(self, late: float, steal: float, seconds: float) -> Fidelity:
+        """Whether the machine kept up for so long, if it was away for `late` seconds at most and lost such a share of
+        its time."""
+        behind = max((port.behind for port in self.ports.values()), default=0) / 1e9 / seconds if seconds else 0.0
         refused = sum(port.refused for port in self.ports.values())
         overrun = sum(port.link.overrun() for port in self.ports.values())
-        return fidelity(late, refused, overrun, steal, self._timeout)
+        return judged(Fidelity(late, behind, refused, overrun, steal), self._timeout)
 
     def close(self) -> None:
         """Let go of all wires."""
