@@ -123,5 +123,6 @@ def _show_times(log: "TrafficLog") -> None:
 
 def _fidelity(found: "Fidelity") -> list[str]:
     """What the machine was up to, and what that puts in doubt."""
-    sums = f"the loop was away for {found.late * 1000:.1f} ms at most, {found.refused} frames had to wait for room"
+    late = f"the loop was away for {found.late * 1000:.1f} ms at most, NICs were {found.behind:.1%} below their rate"
+    sums = f"{late}, {found.refused} frames had to wait for room"
     return [f"{'degraded' if found.doubts else 'ok'}: {sums}", *found.doubts]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from labs.traffic.endpoint.frames import Heard
 
 TRANSFERS = 20_000  # kept one by one
-MOST_STEAL = 0.05
+MOST_LOST = 0.05  # share of time that may be lost without a doubt
 
 
 class Link(Protocol):
@@ -96,29 +97,34 @@ class Moved(Struct, frozen=True):
 
 class Fidelity(Struct, frozen=True):
     """Whether the machine kept up with what it was to play. `late` is the longest time in which the loop did not come
-    round, `refused` counts frames that found no room and were sent later, `overrun` those that came and were lost for
-    want of room, `steal` is the share of the processors' time that went to other virtual machines.
+    round, `behind` the share of time in which a NIC was to send and the loop was not there, of the NIC that had most of
+    it: so much below its rate it was. `refused` counts frames that found no room and were sent later, `overrun` those
+    that came and were lost for want of room, `steal` is the share of the processors' time that went to other virtual
+    machines.
 
     `doubts` are reasons not to blame the fabric for what was measured; there are none where the machine kept up.
     """
 
     late: float
+    behind: float
     refused: int
     overrun: int
     steal: float
     doubts: tuple[str, ...] = ()
 
 
-def fidelity(late: float, refused: int, overrun: int, steal: float, timeout: float) -> Fidelity:
-    """The verdict; `timeout` is how long a queue pair waits for an acknowledge."""
+def judged(found: Fidelity, timeout: float) -> Fidelity:
+    """The same with its doubts; `timeout` is how many seconds a queue pair waits for an acknowledge."""
     doubts = []
-    if overrun:
-        doubts.append(f"{overrun} frames came and were lost because the loop was not there to hear them")
-    if late > timeout / 2:
-        doubts.append(f"the loop was away for {late * 1000:.0f} ms, and queue pairs wait {timeout * 1000:.0f} ms")
-    if steal > MOST_STEAL:
-        doubts.append(f"{steal:.0%} of the processors' time went to other virtual machines")
-    return Fidelity(late, refused, overrun, steal, tuple(doubts))
+    if found.overrun:
+        doubts.append(f"{found.overrun} frames came and were lost because the loop was not there to hear them")
+    if found.late > timeout / 2:
+        doubts.append(f"the loop was away for {found.late * 1000:.0f} ms, and queue pairs wait {timeout * 1000:.0f} ms")
+    if found.behind > MOST_LOST:
+        doubts.append(f"a NIC was {found.behind:.0%} below its rate because the loop came late")
+    if found.steal > MOST_LOST:
+        doubts.append(f"{found.steal:.0%} of the processors' time went to other virtual machines")
+    return replace(found, doubts=tuple(doubts))
 
 
 class TrafficLog(Struct, frozen=True):

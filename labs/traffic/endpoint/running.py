@@ -54,7 +54,8 @@ def _ready(
 
 def _work(ended: Callable[[], bool], made: Sequence[tuple[Engine, Job]]) -> tuple[TrafficLog, ...]:
     """Drive all engines until it is time to end."""
-    late, last, before = 0, time.monotonic_ns(), STAT.read_text()
+    late, before = 0, STAT.read_text()
+    last = begun = time.monotonic_ns()
     while not ended():
         now = time.monotonic_ns()
         late, last = max(late, now - last), now
@@ -67,7 +68,7 @@ def _work(ended: Callable[[], bool], made: Sequence[tuple[Engine, Job]]) -> tupl
         if not busy:
             time.sleep(IDLE)
     steal, now = stolen(before, STAT.read_text()), time.monotonic_ns()
-    return tuple(job.log(machine.fidelity(late / 1e9, steal), now) for machine, job in made)
+    return tuple(job.log(machine.fidelity(late / 1e9, steal, (now - begun) / 1e9), now) for machine, job in made)
 
 
 def stolen(before: str, after: str) -> float:

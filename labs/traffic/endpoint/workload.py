@@ -128,7 +128,7 @@ class Job:
         self._open[pair] = _Open(now, size, len(chunks))
         for number, chunk in enumerate(chunks):
             self._ids += 1
-            ends[number % len(ends)][0].pair.post(Request(self._ids, Operation.WRITE, chunk, rkey=RKEY))
+            ends[number % len(ends)][0].post(Request(self._ids, Operation.WRITE, chunk, rkey=RKEY))
 
     def _keep(self, pair: Pair, each: _Open, now: int) -> None:
         """Take down a transfer that is complete, as long as there is room."""

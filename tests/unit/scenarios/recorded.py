@@ -22,7 +22,7 @@ TRAFFIC = TrafficLog(
     (Traffic("h1:eth1", "h2:eth1", 10, 9, 1000, 2, 1, 1, 3, 4),),
     (Moved(0.1, 400), Moved(0.5, 600)),
     0.1,
-    Kept(0.001, 0, 0, 0.0),
+    Kept(0.001, 0.0, 0, 0, 0.0),
 )
 FIDELITY = Fidelity(0.01, 0.0001, 0.0005, 0.002, 0, 0)
 EPISODE = Episode("cut", "link-down", "leaf1:eth1", 1.0, 1.01, 2.0, 2.02)

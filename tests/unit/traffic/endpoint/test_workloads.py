@@ -10,7 +10,7 @@ from labs.traffic.endpoint import workload
 from labs.traffic.endpoint.engine import Engine
 from labs.traffic.endpoint.fake import FakeLink
 from labs.traffic.endpoint.frames import heard
-from labs.traffic.endpoint.model import Link, TrafficLog, Wanted, fidelity
+from labs.traffic.endpoint.model import Fidelity, Link, TrafficLog, Wanted, judged
 from labs.traffic.endpoint.placing import Seat, engine, seats
 from labs.traffic.endpoint.running import stolen
 from labs.traffic.endpoint.workload import Job, Ranks, rounds, transfers
@@ -52,15 +52,15 @@ def _address(seat: Seat) -> bytes:
     return bytes(int(part) for part in seat.address.split("."))
 
 
-def ran(made: tuple[Engine, Job], milliseconds: float) -> TrafficLog:
-    """A workload that runs for so long."""
+def ran(made: tuple[Engine, Job], milliseconds: float, turn: int = TURN) -> TrafficLog:
+    """A workload that runs for so long, its loop coming round every so many ns."""
     machine, job = made
-    for now in range(0, round(milliseconds * 1e6), TURN):
+    for now in range(0, round(milliseconds * 1e6), turn):
         job.advance(now)
         machine.turn(now)
         for end, done in machine.completions():
             job.completed(end, done, now)
-    return job.log(machine.fidelity(0.0, 0.0), round(milliseconds * 1e6))
+    return job.log(machine.fidelity(0.0, 0.0, milliseconds / 1e3), round(milliseconds * 1e6))
 
 
 def losing(every: int) -> Callable[[bytes], bytes | None]:
@@ -108,6 +108,34 @@ def test_a_nic_keeps_its_rate() -> None:
 
     sent = sum(each.frames_tx for each in log.flows) / 2 * (1024 + 58) * 8
     assert sent == pytest.approx(20e6, rel=0.05)
+
+
+@pytest.mark.parametrize(("queue_pairs", "turn"), [(4, 216_000), (16, 200_000), (64, 1_000_000)])
+def test_no_queue_pair_gives_up_waiting_while_its_nic_keeps_it_back(queue_pairs: int, turn: int) -> None:
+    """Of many on a slow NIC each has its share, and its timer does not run out in the meantime: nothing is sent twice.
+
+    A packet takes 433 us, and 16 of them, without a message's end, 111 ms where 16 queue pairs share the NIC.
+    """
+    log = ran(engine(Wanted("job", "permutation", 10**6, queue_pairs, rate=20e6), placed(), Switch().open), 1000, turn)
+
+    assert len(log.iterations) >= 2
+    assert [sum(each) for each in zip(*((f.frames_retransmitted, f.timeouts) for f in log.flows), strict=True)] == [
+        0,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("turn", [200_000, 216_000, 433_000, 866_000])
+def test_queue_pairs_share_their_nic_evenly(turn: int) -> None:
+    """Whatever the loop's pace is to a packet's time on the wire."""
+    made = engine(Wanted("job", "permutation", 10**6, 8, rate=20e6), placed(), Switch().open)
+
+    ran(made, 400, turn)
+
+    for port in made[0].ports.values():
+        sent = sorted(end.sent for end in port.ends.values())[8:]  # of the others, that only acknowledge, it is less
+        assert sent[-1] - sent[0] <= 8
+        assert sent[0] > 50
 
 
 def test_a_marked_packet_slows_the_sender_down() -> None:
@@ -267,10 +295,22 @@ def test_packets_must_fit_the_nics(mtu: int, room: int, *, fine: bool) -> None:
 
 def test_doubts_name_what_the_machine_did() -> None:
     """Frames that waited for room are none: they were sent later, and nobody missed them."""
-    assert fidelity(0.01, 1000, 0, 0.01, 0.067).doubts == ()
-    assert fidelity(0.034, 0, 0, 0.0, 0.067).doubts == ("the loop was away for 34 ms, and queue pairs wait 67 ms",)
-    assert len(fidelity(0.2, 0, 3, 0.5, 0.067).doubts) == 3
-    assert fidelity(10.0, 0, 0, 0.0, float("inf")).doubts == ()
+    said = "the loop was away for 34 ms, and queue pairs wait 67 ms"
+
+    assert judged(Fidelity(0.01, 0.01, 1000, 0, 0.01), 0.067).doubts == ()
+    assert judged(Fidelity(0.034, 0.0, 0, 0, 0.0), 0.067).doubts == (said,)
+    assert len(judged(Fidelity(0.2, 0.1, 0, 3, 0.5), 0.067).doubts) == 4
+    assert judged(Fidelity(10.0, 0.0, 0, 0, 0.0), float("inf")).doubts == ()
+
+
+@pytest.mark.parametrize(("turn", "behind"), [(1_000_000, 0.0), (10_000_000, 0.8)])
+def test_a_loop_that_comes_late_keeps_its_nics_below_their_rate(turn: int, behind: float) -> None:
+    """By what the log says: of every 10 ms it makes up for two, and sends no more than that, whole packets apart."""
+    log = ran(engine(Wanted("job", "permutation", 10**7, rate=50e6), placed(), Switch().open), 1000, turn)
+
+    acked = sum(each.bytes_acked for each in log.flows) / 2 * 8 * (1082 / 1024) / 50e6
+    assert log.fidelity.behind == pytest.approx(behind, abs=0.04)
+    assert acked == pytest.approx(1 - behind, abs=0.06)
 
 
 def test_stolen_time_is_a_share_of_all_time() -> None:
