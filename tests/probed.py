@@ -81,6 +81,17 @@ class Observed:
         return sum(each.sent for each in self.seen.probes.bins)
 
 
+def children() -> list[int]:
+    """Processes of this one, the youngest last: while a fabric is observed these are prober and watcher."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def pid_of(lab: Fabric, node: str, daemon: str) -> int:
+    """The process of a node's daemon."""
+    found = lab.live.door(node).processes()
+    return next(each.pid for each in found if each.argv and os.path.basename(each.argv[0]) == daemon)
+
+
 def pass_time(seconds: float) -> None:
     """Let probes go on for a time: the duration is what is measured, nothing is waited for."""
     time.sleep(seconds)
