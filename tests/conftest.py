@@ -1,9 +1,10 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
-it is marked `programs(NAME, ...)`, GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this
-folder where it is marked `stranger`.
+it is marked `programs(NAME, ...)`, in every ring, GoBGP's API where it is marked `gobgp(VERSION)`, and that another
+user can use this folder where it is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
+Tests that need no ring, such as those in tests/unit, count as promised with `netns`.
 """
 
 import os
@@ -30,6 +31,7 @@ NEEDS = {
     "bench": ("netns", "containerlab"),
     "containerlab": ("containerlab",),
 }
+NO_RING = ("netns",)  # whose promise counts for tests that need none
 STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what programs in a node have
 
@@ -84,9 +86,10 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield need, f"only root {marked.args[0]}"
         if item.get_closest_marker("stranger") and os.geteuid() == 0 and (lack := lack_of_strangers()):
             yield need, lack
+    for need in NEEDS.get(ring, NO_RING):
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
     for mark in item.iter_markers("gobgp"):
-        yield from ((ring if ring in NEEDS else "netns", lack) for lack in lacks_of_gobgp(mark.args[0], ring))
+        yield from ((ring if ring in NEEDS else NO_RING[0], lack) for lack in lacks_of_gobgp(mark.args[0], ring))
 
 
 @cache

@@ -33,7 +33,8 @@ class Probing(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Workload(Struct, forbid_unknown_fields=True, frozen=True):
-    """RDMA traffic: a collective over all NICs of hosts, again and again. `rate_mbps` is that of each NIC."""
+    """RDMA traffic: a collective over all NICs of hosts, again and again. `rate_mbps` is that of each NIC here,
+    `line_rate_gbps` of the NIC that it stands for: congestion control runs as many times slower."""
 
     collective: str
     name: str = ""
@@ -41,11 +42,21 @@ class Workload(Struct, forbid_unknown_fields=True, frozen=True):
     queue_pairs: Annotated[int, Meta(ge=1, le=64)] = 1
     mtu: Literal[256, 512, 1024, 2048, 4096] = 1024
     rate_mbps: Annotated[float, Meta(gt=0, le=10_000)] = 20
+    line_rate_gbps: Annotated[float, Meta(gt=0, le=1600)] = 40
 
     def wanted(self, seed: int) -> Wanted:
         """The same in bytes and bit/s."""
         named = self.name or self.collective
-        return Wanted(named, self.collective, octets(self.size), self.queue_pairs, self.mtu, self.rate_mbps * 1e6, seed)
+        return Wanted(
+            named,
+            self.collective,
+            octets(self.size),
+            self.queue_pairs,
+            self.mtu,
+            self.rate_mbps * 1e6,
+            seed,
+            self.line_rate_gbps * 1e9,
+        )
 
 
 class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -57,3 +57,17 @@ def complete_scenario(incomplete: str) -> list[str]:
     from labs.chaos.library import library
 
     return [path.stem for path in library() if path.stem.startswith(incomplete)]
+
+
+def complete_workload(incomplete: str) -> list[str]:
+    """Names of what a job does."""
+    from labs.traffic.collectives import COLLECTIVES
+
+    return [name for name in COLLECTIVES if name.startswith(incomplete)]
+
+
+def complete_spread(incomplete: str) -> list[str]:
+    """Names of the ways in which flows are spread."""
+    from labs.traffic.flows.spreading import Spread
+
+    return [name for name in Spread if name.startswith(incomplete)]

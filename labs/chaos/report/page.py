@@ -38,6 +38,7 @@ class Job(Struct, frozen=True):
     cnps: int
     late: str
     refused: int
+    dilation: str
 
 
 class Pair(Struct, frozen=True):
@@ -89,6 +90,7 @@ def job(log: TrafficLog) -> Job:
         cnps=sum(each.cnps_rx for each in log.flows),
         late=figure(log.late, SECONDS),
         refused=log.refused,
+        dilation=f"{log.wanted.dilation:,.0f}",
     )
 
 

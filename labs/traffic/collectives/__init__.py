@@ -1,4 +1,4 @@
-"""Collectives as schedules of transfers, by name. `COLLECTIVES[name](ranks, size, seed)`; each says what its size is."""
+"""Collectives as schedules of transfers, by name. Each says itself what its size is."""
 
 from collections.abc import Callable
 from typing import Final
@@ -16,7 +16,7 @@ COLLECTIVES: Final[dict[str, Callable[[int, float, int], Schedule]]] = {
     "all-to-all": lambda ranks, size, _: exchanges.all_to_all(ranks, size),
     "pipeline": lambda ranks, size, _: exchanges.pipeline(ranks, size),
     "incast": lambda ranks, size, _: exchanges.incast(ranks, size),
-    "permutation": lambda ranks, size, seed: exchanges.permutation(ranks, size, seed),
+    "permutation": exchanges.permutation,
 }
 RAILED: Final = frozenset(("all-reduce", "all-reduce-tree", "all-reduce-halving", "all-gather", "reduce-scatter"))
 """Those that run on every rail at once, between the GPUs of one rail; the rest of the work is NVLink's."""
@@ -25,7 +25,7 @@ __all__ = ["COLLECTIVES", "RAILED", "Schedule", "Step", "collective"]
 
 
 def collective(name: str, ranks: int, size: float, seed: int = 0) -> Schedule:
-    """A collective over so many ranks; `seed` is for those that are random. Raises Mistake where there is no such one."""
+    """A collective over so many ranks; `seed` is for those that are random. Raises Mistake for an unknown one."""
     if name not in COLLECTIVES:
         raise Mistake(f"no collective {name!r}; there are {', '.join(COLLECTIVES)}")
     return COLLECTIVES[name](ranks, size, seed)

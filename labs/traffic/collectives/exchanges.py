@@ -28,7 +28,7 @@ def pipeline(ranks: int, size: float) -> Schedule:
 
 
 def incast(ranks: int, size: float, root: int = 0) -> Schedule:
-    """All others send their block to one at once. `size`: bytes of a block. Raises Mistake where there is no such one."""
+    """All others send their block to one at once. `size`: bytes of a block. Raises Mistake where `root` is no rank."""
     check(ranks, size)
     if not 0 <= root < ranks:
         raise Mistake(f"an incast to rank {root}; there are 0 to {ranks - 1}")
@@ -37,7 +37,7 @@ def incast(ranks: int, size: float, root: int = 0) -> Schedule:
 
 
 def permutation(ranks: int, size: float, seed: int = 0) -> Schedule:
-    """Each sends its block to one and hears from one, never itself: all in one random circle. `size`: bytes of a block."""
+    """Each sends its block to one other and gets one, all in one random circle. `size`: bytes of a block."""
     check(ranks, size)
     if ranks == 1:
         return Schedule(1, 1, float(size), ())
@@ -46,7 +46,7 @@ def permutation(ranks: int, size: float, seed: int = 0) -> Schedule:
 
 
 def shift(ranks: int, size: float, ahead: int) -> Schedule:
-    """Each sends its block to the rank so far ahead, around the end. `size`: bytes of a block."""
+    """Each sends its block to the rank so far ahead, around the end. Raises Mistake where that is itself."""
     check(ranks, size)
     if ahead % ranks == 0:
         raise Mistake(f"a shift by {ahead} among {ranks} ranks sends everybody's block to itself")

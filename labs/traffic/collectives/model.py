@@ -66,4 +66,4 @@ def _moved(schedule: Schedule, ends: list[Ranks]) -> NDArray[np.float64]:
     blocks = np.zeros(schedule.ranks, np.int64)
     for step, ranks in zip(schedule.steps, ends, strict=True):
         blocks += np.bincount(ranks, minlength=schedule.ranks) * step.count * step.rounds
-    return blocks * schedule.block_bytes
+    return blocks.astype(np.float64) * np.float64(schedule.block_bytes)

@@ -37,7 +37,7 @@ def carried(source: Ranks, destination: Ranks, gpus: int, *, rails: bool = True)
 
 
 def railed(schedule: Schedule, gpus: int) -> Schedule:
-    """A schedule among hosts run on every rail at once, each rail with its share of the blocks, as schedule of all GPUs.
+    """A schedule among hosts, run on every rail at once with a share of the data each, as a schedule of all GPUs.
 
     What the GPUs of one host do among themselves before and after is NVLink's. The data of one host is cut into as many
     shares as it has GPUs.

@@ -1,4 +1,4 @@
-"""Collectives around a ring, each rank sending to the next: the least data that a NIC can carry, in the most steps. Pure.
+"""Collectives around a ring, each rank sending to the next: the least data a NIC can carry, in most steps. Pure.
 
 Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations" (2009).
 """

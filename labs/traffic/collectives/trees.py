@@ -1,7 +1,8 @@
-"""All-reduce over two binary trees at once, half of the data over each: few steps, and nobody works twice as much. Pure.
+"""All-reduce over two binary trees at once, half of the data over each: few steps, all ranks at work. Pure.
 
 Sanders, Speck and Traeff, "Two-tree algorithms for full bandwidth broadcast, reduction and scan" (2009): a rank that
-has children in one tree has none in the other. A tree is ordered from left to right by the numbers of its ranks. Data
+has children in one tree has none in the other, but for a root where the number of ranks is odd. A
+tree is ordered from left to right by the numbers of its ranks. Data
 goes level by level and whole; libraries cut it into pieces that follow each other, which hides all levels but one.
 """
 
@@ -40,7 +41,7 @@ def depths(parent: Ranks) -> Ranks:
     while (moving := at != parent[at]).any():
         depth += moving
         at = parent[at]
-    return depth + (parent != np.arange(len(parent)))
+    return np.where(parent == np.arange(len(parent)), 0, depth + 1)
 
 
 def _tree(ranks: int) -> Ranks:
@@ -49,6 +50,6 @@ def _tree(ranks: int) -> Ranks:
     every = np.arange(ranks)
     bit = every & -every
     above = (every ^ bit) | bit << 1
-    parent = np.where(above < ranks, above, every ^ bit)
+    parent: Ranks = np.where(above < ranks, above, every ^ bit)
     parent[0] = 0
     return parent

@@ -28,6 +28,10 @@ class FakeLink:
             self.far._came.append(arrives)
         return True
 
+    def come(self, frame: bytes) -> None:
+        """A frame arrives, from whomever."""
+        self._came.append(frame)
+
     def heard(self) -> list[Heard]:
         """What came."""
         frames, self._came = self._came, deque()

@@ -22,7 +22,12 @@ class Link(Protocol):
 
 
 class Wanted(Struct, frozen=True):
-    """A workload: a collective over all NICs, again and again. `size` is in bytes, `rate` that of each NIC."""
+    """A workload: a collective over all NICs, again and again. `size` is in bytes, `rate` that of each NIC here.
+
+    `line_rate` is that of the NIC that it stands for: DCQCN runs with its rates divided by `dilation` and its times
+    multiplied by it, so that the same packets are marked and answered. The transport's own timers are not dilated, for
+    what they wait for, routing, is not either.
+    """
 
     name: str
     collective: str
@@ -31,6 +36,12 @@ class Wanted(Struct, frozen=True):
     mtu: int = 1024  # bytes of data in a packet
     rate: float = 50e6
     seed: int = 0
+    line_rate: float = 40e9  # what DCQCN's constants are made for
+
+    @property
+    def dilation(self) -> float:
+        """How many times slower congestion control runs than on the NIC that is meant."""
+        return self.line_rate / self.rate
 
 
 class Iteration(Struct, frozen=True):
@@ -43,7 +54,8 @@ class Iteration(Struct, frozen=True):
 
 
 class Flow(Struct, frozen=True):
-    """What all queue pairs from one NIC to another went through, in Open Traffic Generator's names where it has any."""
+    """What all queue pairs from one NIC to another went through, in Open Traffic Generator's names where it has any.
+    `ecn_marked_rx` is counted by the one that receives, all else by the one that sends."""
 
     source: str
     target: str

@@ -1,6 +1,8 @@
 """Which NICs take part in a workload, and the queue pairs between them. Pure, but for the wires that it is given."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 
 from msgspec import Struct
 
@@ -16,6 +18,7 @@ from topologies.errors import Mistake
 from topologies.model import Role
 from topologies.plan import Plan
 
+CATCH_UP = 2_000_000  # ns that the loop may come late without a loss of rate
 FIRST = 0x11  # the lowest number of a queue pair; 0 and 1 are management's
 
 
@@ -57,30 +60,28 @@ def engine(
     wanted: Wanted, places: list[Seat], open_link: Callable[[Seat], Link], first: int = FIRST
 ) -> tuple[Engine, Job]:
     """A workload's queue pairs on its NICs; `first` is the lowest number of a queue pair."""
-    pairs = talking(wanted, len(places))
-    parameters = Dcqcn(line_rate=wanted.rate, min_rate=min(10e6, wanted.rate), catch_up=2_000_000)
+    gpus = len(places) // len({each.node for each in places})
+    pairs = talking(wanted, len(places) // gpus, gpus)
+    parameters = replace(Dcqcn(line_rate=wanted.line_rate).dilated(wanted.dilation), catch_up=CATCH_UP)
     settings = Settings(mtu=wanted.mtu)
     used = sorted({rank for pair in pairs for rank in pair})
     ports = {rank: Port(open_link(places[rank]), parameters) for rank in used}
-    ends: dict[tuple[int, int], list[End]] = {}
-    number = first
-    for source, target in pairs:
-        ends[source, target] = []
-        for _ in range(wanted.queue_pairs):
-            near, far = number, number + 1
-            number += 2
-            sender = End(_pair(near, far, settings), _route(places[source], places[target], near, far), parameters)
-            ports[source].add(sender)
-            ports[target].add(
-                End(_pair(far, near, settings), _route(places[target], places[source], far, near), parameters)
-            )
-            ends[source, target].append(sender)
+    ends: dict[tuple[int, int], list[tuple[End, End]]] = {pair: [] for pair in pairs}
+    numbers = count(first, 2)
+    for source, target in (pair for pair in pairs for _ in range(wanted.queue_pairs)):
+        near = next(numbers)
+        far = near + 1
+        there, back = (
+            _route(places[source], places[target], near, far),
+            _route(places[target], places[source], far, near),
+        )
+        sender = End(QueuePair(near, far, settings, regions=[REGION]), there, parameters)
+        receiver = End(QueuePair(far, near, settings, regions=[REGION]), back, parameters)
+        ports[source].add(sender)
+        ports[target].add(receiver)
+        ends[source, target].append((sender, receiver))
     names = [each.name for each in places]
-    return Engine({names[rank]: port for rank, port in ports.items()}), Job(wanted, names, ends)
-
-
-def _pair(number: int, peer: int, settings: Settings) -> QueuePair:
-    return QueuePair(number, peer, settings, regions=[REGION])
+    return Engine({names[rank]: port for rank, port in ports.items()}), Job(wanted, names, gpus, ends)
 
 
 def _route(source: Seat, target: Seat, own: int, peer: int) -> Route:

@@ -1,1 +1,1 @@
-"""How fast flows are in a fabric of any size, on paper: max-min fair rates over the paths that BGP and ECMP give them."""
+"""How fast flows are in a fabric of any size, on paper: max-min fair over the paths that BGP and ECMP give them."""

@@ -1,4 +1,4 @@
-"""What is to be expected of flows that meet on links by chance, without a model of the network: oracles for it. Pure."""
+"""What to expect of flows that meet on links by chance, without a model of the network: oracles for one. Pure."""
 
 from math import exp, lgamma, log
 

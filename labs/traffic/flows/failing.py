@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from labs.traffic.flows.model import LEAF, Flags, Ints, Network, Nics
+from labs.traffic.flows.model import Flags, Nics
 from labs.traffic.flows.routing import Routes, reachable
 from topologies.errors import Mistake
 from topologies.model import TIERS, Fabric
@@ -13,7 +13,7 @@ SHOWN = 8  # names of a kind in a message; of more only the first and the last
 
 
 def dead_cables(fabric: Fabric, failed: Iterable[str]) -> Flags:
-    """Which cables are dead while these are: nodes, or ends of cables as NODE:INTERFACE. Mistake for what there is not."""
+    """The cables that these take with them: nodes, or ends of cables as NODE:IF. Raises Mistake for unknown ones."""
     dead = np.zeros(len(fabric.links), np.bool_)
     for name in failed:
         hit = [at for at, link in enumerate(fabric.links) for end in link.ends if name in (end.node, str(end))]
@@ -23,23 +23,15 @@ def dead_cables(fabric: Fabric, failed: Iterable[str]) -> Flags:
     return dead
 
 
-def cut_off(before: Routes, after: Routes, nics: Nics, leaves: int) -> Flags:
-    """The NICs that reach fewer than half of the others of their rail that they reached before, or are dead."""
-    alive = after.alive[nics.cable]
-    were, are = _reached(before, nics, before.alive[nics.cable], leaves), _reached(after, nics, alive, leaves)
-    return ~alive | (2 * are < were)
-
-
-def _reached(found: Routes, nics: Nics, alive: Flags, leaves: int) -> Ints:
-    """How many others of its rail each NIC reaches, where those that are not alive are reached by none."""
-    under = np.zeros((leaves, nics.per_host), np.int64)
+def cut_off(found: Routes, nics: Nics) -> Flags:
+    """The NICs that are dead, or reach fewer than half of those of their rail that are not, themselves included."""
+    alive: Flags = found.alive[nics.cable]
+    reach = reachable(found)
+    under = np.zeros((len(reach), nics.per_host), np.int64)
     np.add.at(under, (nics.leaf[alive], nics.number[alive]), 1)
-    return (reachable(found).astype(np.int64) @ under)[nics.leaf, nics.number] - 1
-
-
-def leaf_count(network: Network) -> int:
-    """How many leaves there are."""
-    return int(np.count_nonzero(network.tiers == LEAF))
+    reached = (reach.astype(np.float64) @ under)[nics.leaf, nics.number]
+    gone: Flags = ~alive | (2 * reached < under.sum(axis=0)[nics.number])
+    return gone
 
 
 def _there_is(fabric: Fabric, name: str) -> str:

@@ -18,7 +18,7 @@ NONE = 1e-9  # less of a flow than this is none: what sums of shares leave where
 
 
 def rates(paths: Paths, capacities: Floats) -> Floats:
-    """The rate of each flow, in the unit of `capacities`, which has a value for every link; inf where nothing limits."""
+    """The rate of each flow in the unit of `capacities`, which are those of all links; inf where nothing limits it."""
     links, weights = paths.links, paths.weights
     rate = np.full(links.shape[1], np.inf)
     active = np.arange(len(rate))

@@ -97,6 +97,6 @@ def nics(network: Network) -> Nics:
     cables = np.flatnonzero(network.tiers[network.lower] == HOST)
     cables = cables[np.argsort(place[network.lower[cables]], kind="stable")]
     host = place[network.lower[cables]]
-    hosts = np.count_nonzero(network.tiers == HOST)
+    hosts = int(np.count_nonzero(network.tiers == HOST))
     per_host = len(cables) // hosts if hosts else 1
     return Nics(cables, host, place[network.upper[cables]], np.arange(len(cables)) % per_host, per_host)

@@ -7,6 +7,7 @@ row. From a tier above the leaves at most one way leads down to a leaf, as in al
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 from labs.traffic.flows.model import LEAF, Flags, Ints, Network, positions
 from topologies.errors import Mistake
 
+Descent: TypeAlias = NDArray[np.int32]
+"""How the switches of a tier go down: `[switch, leaf]` is the cable towards a leaf below, -1 where there is no way."""
+
+Hops: TypeAlias = NDArray[np.int16]
 FAR = 100  # hops: no way there
 
 
@@ -22,7 +27,8 @@ class Rise:
     """How the switches of a tier go upwards. Switches, upper switches and leaves by their numbers within their tiers.
 
     `cables[switch, j]`: uplink j, -1 beyond the last; `uppers`: where it ends. `row[switch]` is the row of what
-    follows: `counts[row, leaf]` equal ways there are to a leaf, by the uplinks `order[row, leaf, :count]`.
+    follows: `counts[row, leaf]` equal ways there are to a leaf, by the uplinks `order[row, leaf, :count]`, each of
+    `hops[row, leaf]`.
     """
 
     nodes: Ints
@@ -31,13 +37,7 @@ class Rise:
     row: Ints
     counts: Ints
     order: NDArray[np.int16]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Descent:
-    """How the switches of a tier go down: `cables[switch, leaf]` towards a leaf below, -1 where there is no way."""
-
-    cables: NDArray[np.int32]
+    hops: Hops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,58 +53,59 @@ class Routes:
 
 
 def routes(network: Network, dead: Flags | None = None) -> Routes:
-    """All ways, without the cables that are `dead`. Raises Mistake where two ways lead down from one switch to a leaf."""
+    """All ways but by `dead` cables. Raises Mistake where two ways lead down from one switch to a leaf."""
     alive = np.ones(len(network.rates), np.bool_) if dead is None else ~dead
     place = positions(network)
     top = int(network.tiers.max(initial=LEAF))
     leaves = int(np.count_nonzero(network.tiers == LEAF))
-    own = np.full((leaves, leaves), FAR, np.int16)
-    np.fill_diagonal(own, 0)
     descents: list[Descent] = []
-    below = [own]  # of each tier: how far down it is to each leaf
+    below = np.arange(leaves), np.arange(leaves)  # pairs: a switch of the tier and a leaf that it reaches downwards
     for tier in range(LEAF + 1, top + 1):
-        descent, far = _descent(network, place, alive, tier, below[-1])
-        descents.append(descent)
-        below.append(far)
+        descents.append(_descent(network, place, alive, tier, below, leaves))
+        reaching, reached = np.nonzero(descents[-1] >= 0)
+        below = reaching, reached
     rises: list[Rise] = []
-    distance = below[-1]
+    distance = _downwards(descents[-1], top)
     for tier in range(top - 1, LEAF - 1, -1):
-        rise, distance = _rise(network, place, alive, tier, distance, below[tier - LEAF])
-        rises.insert(0, rise)
+        rises.insert(0, rise := _rise(network, place, alive, tier, distance))
+        if tier > LEAF:
+            distance = np.minimum(_downwards(descents[tier - LEAF - 1], tier), rise.hops[rise.row])
     return Routes(tuple(rises), tuple(descents), place[network.lower], alive)
 
 
-def _descent(
-    network: Network, place: Ints, alive: Flags, tier: int, below: NDArray[np.int16]
-) -> tuple[Descent, NDArray[np.int16]]:
-    """From a tier down to the leaves, and how far it is, from what the tier below it reaches."""
-    switches = int(np.count_nonzero(network.tiers == tier))
-    found = np.full((switches, below.shape[1]), -1, np.int32)
-    far = np.full(found.shape, FAR, np.int16)
-    for cable in np.flatnonzero((network.tiers[network.upper] == tier) & alive):
-        upper, lower = place[network.upper[cable]], place[network.lower[cable]]
-        there = np.flatnonzero(below[lower] < FAR)
-        if (found[upper, there] >= 0).any():
-            raise Mistake(f"{network.names[network.upper[cable]]} has two ways down to a leaf; a design has one")
-        found[upper, there], far[upper, there] = cable, below[lower, there] + 1
-    return Descent(found), far
+def _descent(network: Network, place: Ints, alive: Flags, tier: int, below: tuple[Ints, Ints], leaves: int) -> Descent:
+    """From a tier down to the leaves: each of its cables leads to all leaves that the switch below it reaches."""
+    cables = np.flatnonzero((network.tiers[network.upper] == tier) & alive)
+    lower = place[network.lower[cables]]
+    reached = np.bincount(below[0], minlength=int(np.count_nonzero(network.tiers == tier - 1)))
+    begin = np.cumsum(reached) - reached
+    each = np.repeat(np.arange(len(cables)), reached[lower])
+    within = np.arange(len(each)) - np.repeat(np.cumsum(reached[lower]) - reached[lower], reached[lower])
+    upper, leaf = place[network.upper[cables[each]]], below[1][begin[lower[each]] + within]
+    found: Descent = np.full((int(np.count_nonzero(network.tiers == tier)), leaves), -1, np.int32)
+    found[upper, leaf] = cables[each]
+    if np.count_nonzero(found >= 0) != len(each):
+        raise Mistake("a switch has two ways down to the same leaf; in every design it has one")
+    return found
 
 
-def _rise(
-    network: Network, place: Ints, alive: Flags, tier: int, above: NDArray[np.int16], below: NDArray[np.int16]
-) -> tuple[Rise, NDArray[np.int16]]:
-    """From a tier up, and how far each leaf is from it, from how far it is from the tier above."""
-    nodes = np.flatnonzero(network.tiers == tier)
+def _downwards(descent: Descent, tier: int) -> Hops:
+    """How far each leaf is from the switches of a tier, downwards."""
+    return np.where(descent >= 0, tier - LEAF, FAR).astype(np.int16)
+
+
+def _rise(network: Network, place: Ints, alive: Flags, tier: int, above: Hops) -> Rise:
+    """From a tier up, by how far each leaf is from the tier above."""
     cables = _uplinks(network, place, alive, tier)
     uppers = np.where(cables < 0, -1, place[network.upper[cables]])
     rows, row = np.unique(uppers, axis=0, return_inverse=True)
-    row = row.ravel()
     hops = np.where((rows < 0)[:, :, None], np.int16(FAR), above[rows])  # row, uplink, leaf
-    least = hops.min(axis=1, initial=FAR)
+    least = hops.min(axis=1)
     usable = (hops == least[:, None]) & (least < FAR)[:, None]
     order = np.argsort(~usable, axis=1, kind="stable").astype(np.int16).swapaxes(1, 2)
-    rise = Rise(nodes, cables, uppers, row, usable.sum(axis=1), np.ascontiguousarray(order))
-    return rise, np.where(below < FAR, below, np.minimum(least[row] + 1, FAR).astype(np.int16))
+    nodes = np.flatnonzero(network.tiers == tier)
+    hops = np.minimum(least + 1, FAR).astype(np.int16)
+    return Rise(nodes, cables, uppers, row.ravel(), usable.sum(axis=1), np.ascontiguousarray(order), hops)
 
 
 def _uplinks(network: Network, place: Ints, alive: Flags, tier: int) -> Ints:
@@ -129,7 +130,7 @@ def reachable(found: Routes) -> Flags:
 
 def next_cables(found: Routes, tier: int, switch: int, leaf: int) -> Sequence[int]:
     """The cables over which a switch, by its number within its tier, reaches a leaf: several are equal ways."""
-    if tier > LEAF and (down := int(found.descents[tier - LEAF - 1].cables[switch, leaf])) >= 0:
+    if tier > LEAF and (down := int(found.descents[tier - LEAF - 1][switch, leaf])) >= 0:
         return (down,)
     if tier - LEAF >= len(found.rises):
         return ()

@@ -13,6 +13,7 @@ import numpy as np
 
 from labs.traffic.flows.model import Floats, Ints, Network, Nics, Paths, Seeds
 from labs.traffic.flows.routing import Routes
+from topologies.errors import Mistake
 
 Pick = Callable[[Ints, Ints], Ints]
 """Nodes at which flows are, and how many ways each has there; returns which of them each takes."""
@@ -38,6 +39,13 @@ class Manner:
     def flows(self) -> int:
         """How many flows a transfer is."""
         return 1 if self.spread is Spread.SPRAYED else self.qps
+
+
+def spread_named(name: str) -> Spread:
+    """The way of that name; raises Mistake with the names there are."""
+    if name not in set(Spread):
+        raise Mistake(f"--spread: no way {name!r} to spread flows; there are {', '.join(Spread)}")
+    return Spread(name)
 
 
 def paths(network: Network, found: Routes, nics: Nics, source: Ints, destination: Ints, manner: Manner) -> Paths:
@@ -97,10 +105,10 @@ def walk(network: Network, found: Routes, source: Ints, target: Ints, pick: Pick
         hops.append(np.where(rising, 2 * rise.cables[here, uplink], network.spare))
         at = np.where(rising, rise.uppers[here, uplink], at)
         peak[rising] = height
-        rising &= found.descents[height - 1].cables[np.where(rising, at, 0), target] < 0
+        rising &= found.descents[height - 1][np.where(rising, at, 0), target] < 0
     for height, descent in reversed(list(enumerate(found.descents, 1))):
         falling = (peak >= height) & ~lost
-        cable = np.where(falling, descent.cables[np.where(falling, at, 0), target], 0)
+        cable = np.where(falling, descent[np.where(falling, at, 0), target], 0)
         hops.append(np.where(falling, 2 * cable + 1, network.spare))
         at = np.where(falling, found.lowers[cable], at)
     hops[0] = np.where(lost, network.nowhere, hops[0])

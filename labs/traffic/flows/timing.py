@@ -70,13 +70,19 @@ def timed(network: Network, found: Routes, nics: Nics, schedule: Schedule, manne
     demand = np.zeros(network.links)
     for step in schedule.steps:
         now = moment(network, found, nics, step, manner)
-        size = step.count * schedule.block_bytes
-        round_seconds = latency + (size * BITS / now.rates.min(initial=np.inf) if (now.rates > 0).all() else np.inf)
-        seconds, slowest = seconds + step.rounds * round_seconds, max(slowest, round_seconds)
-        weighted += np.bincount(now.source, now.rates, len(nics)) * step.count * step.rounds
-        weight += (np.bincount(now.source, minlength=len(nics)) > 0) * step.count * step.rounds
+        spent = latency + _sending(step.count * schedule.block_bytes, now.rates)
+        seconds, slowest = seconds + step.rounds * spent, max(slowest, spent)
+        blocks = step.count * step.rounds
+        weighted += np.bincount(now.source, now.rates, len(nics)) * blocks
+        weight += (np.bincount(now.source, minlength=len(nics)) > 0) * blocks
         demand = np.maximum(demand, now.demand)
         lost += int(np.count_nonzero(now.rates == 0)) * step.rounds
         crossed += now.crossed * step.rounds
     goodput = np.divide(weighted, weight, out=np.full(len(nics), np.nan), where=weight > 0)
     return Taken(seconds, slowest, goodput, demand, lost, crossed)
+
+
+def _sending(size: float, rates: Floats) -> float:
+    """Seconds until the last of transfers of so many bytes is there; inf where one has no way."""
+    slowest = float(rates.min(initial=np.inf))
+    return size * BITS / slowest if slowest else float("inf")

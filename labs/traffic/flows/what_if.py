@@ -11,8 +11,8 @@ import numpy as np
 from labs.traffic.collectives import RAILED, Schedule, collective
 from labs.traffic.collectives.nccl import busbw
 from labs.traffic.collectives.placement import placed, railed
-from labs.traffic.flows.failing import cut_off, leaf_count
-from labs.traffic.flows.model import Flags, Floats, Ints, Network, Nics, nics
+from labs.traffic.flows.failing import cut_off
+from labs.traffic.flows.model import HOST, Flags, Floats, Ints, Network, Nics, nics
 from labs.traffic.flows.routing import Routes, routes
 from labs.traffic.flows.spreading import Manner
 from labs.traffic.flows.timing import Taken, timed
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loss:
-    """Before and after. `cut_off`: NICs, by number; `hosts_lost`: hosts, by number, that left the job.
+    """Before and after. `cut_off`: cables of NICs, by number; `hosts_lost`: hosts that left the job.
 
     `demand`, before and after: of each link, how many times its capacity would come if all NICs sent as fast as they
     can. `crossed`: the job's transfers that NVLink carries from rail to rail.
@@ -53,20 +53,20 @@ class Loss:
 
     before: Outcome
     after: Outcome
-    cut_off: Ints
-    hosts_lost: Ints
+    cut_off: tuple[int, ...]
+    hosts_lost: tuple[str, ...]
     demand: tuple[Floats, Floats]
     crossed: int
 
 
-def what_if(network: Network, dead: Flags, job: Job) -> Loss:
+def loss_of(network: Network, dead: Flags, job: Job) -> Loss:
     """The job with all cables, and without those that are dead. Raises Mistake where there are no two hosts."""
     cards = nics(network)
     hosts = np.arange(len(cards) // cards.per_host)
     if len(hosts) < 2:
         raise Mistake(f"{len(hosts)} of the nodes are hosts; for traffic between hosts there must be two or more")
     whole, broken = routes(network), routes(network, dead)
-    gone = cut_off(whole, broken, cards, leaf_count(network))
+    gone = cut_off(broken, cards)
     lost = np.unique(cards.host[gone])
     before = _run(network, whole, cards, job, hosts)
     after = _run(network, broken, cards, job, np.setdiff1d(hosts, lost))
@@ -74,8 +74,8 @@ def what_if(network: Network, dead: Flags, job: Job) -> Loss:
     return Loss(
         _outcome(job, before, len(cards), before.goodput),
         _outcome(job, after, len(cards) - int(left.sum()), np.where(left, 0.0, after.goodput)),
-        np.flatnonzero(gone),
-        lost,
+        tuple(cards.cable[gone].tolist()),
+        tuple(np.array(network.names)[network.tiers == HOST][lost].tolist()),
         (before.demand, after.demand),
         before.crossed,
     )

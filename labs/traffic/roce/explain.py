@@ -5,6 +5,7 @@ IPv6; RoCEv2 has them behind UDP to port 4791. All multi-byte fields are in netw
 """
 
 import struct
+from collections.abc import Callable
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from labs.traffic.roce import fields, icrc
-from labs.traffic.roce.fields import Aeth, Atomic, Deth, Reth
+from labs.traffic.roce.fields import Aeth, Atomic, Deth, Feth, Reth
 from labs.traffic.roce.opcodes import OPCODES, SIZES, Header
 from topologies.errors import Mistake
 
@@ -58,11 +59,13 @@ class Packet(Struct, frozen=True, kw_only=True):
     reth: Reth | None = None
     aeth: Aeth | None = None
     deth: Deth | None = None
+    feth: Feth | None = None
     atomic: Atomic | None = None
     original: int | None = None  # what an atomic operation found
     immediate: int | None = None
     invalidated: int | None = None  # the key that a send invalidates
     shared_queue: int | None = None  # the receive queue of an extended connection
+    context: int | None = None  # end-to-end, of a reliable datagram
 
 
 class _Route(Struct, frozen=True):
@@ -119,25 +122,29 @@ def _explained(frame: bytes, at: int, route: _Route) -> Packet:
 
 def _with_headers(packet: Packet, frame: bytes, at: int, headers: tuple[Header, ...]) -> Packet:
     """The packet with its extended headers, as far as the frame has them."""
-    known = {
-        Header.RETH: ("reth", fields.reth),
-        Header.AETH: ("aeth", fields.aeth),
-        Header.DETH: ("deth", fields.deth),
-        Header.ATOMIC: ("atomic", fields.atomic),
-        Header.ATOMIC_ACK: ("original", fields.long),
-        Header.IMMEDIATE: ("immediate", fields.word),
-        Header.IETH: ("invalidated", fields.word),
-        Header.XRCETH: ("shared_queue", fields.word),
-    }
     read: dict[str, object] = {}
     for header in headers:
         if at + SIZES[header] > len(frame):
             break
-        if header in known:
-            name, decode = known[header]
-            read[name] = decode(frame, at)
+        name, decode = _DECODED[header]
+        read[name] = decode(frame, at)
         at += SIZES[header]
     return replace(packet, **read) if read else packet
+
+
+_DECODED: dict[Header, tuple[str, Callable[[bytes, int], object]]] = {
+    Header.RDETH: ("context", fields.low_word),
+    Header.DETH: ("deth", fields.deth),
+    Header.XRCETH: ("shared_queue", fields.low_word),
+    Header.FETH: ("feth", fields.feth),
+    Header.RETH: ("reth", fields.reth),
+    Header.ATOMIC: ("atomic", fields.atomic),
+    Header.AETH: ("aeth", fields.aeth),
+    Header.ATOMIC_ACK: ("original", fields.long),
+    Header.IMMEDIATE: ("immediate", fields.word),
+    Header.IETH: ("invalidated", fields.word),
+}
+"""Which field of a packet each header becomes, and how."""
 
 
 def _route(frame: bytes, at: int) -> _Route | None:

@@ -1,6 +1,7 @@
 """The extended headers of a RoCE packet as values, and the words that their codes stand for. Pure.
 
-InfiniBand Architecture Specification, volume 1, 9.3 (headers), 9.7.5.2 (acknowledge syndromes, tables 45 and 46).
+InfiniBand Architecture Specification, volume 1, 9.3 (headers), 9.7.5.2 (acknowledge syndromes, tables 45 and 46),
+annex A19.4.1 (FLUSH).
 """
 
 import struct
@@ -74,6 +75,8 @@ CREDITS: tuple[int, ...] = (
     3072,
 )
 CREDITS += (4096, 6144, 8192, 12288, 16384, 24576, 32768)
+SELECTIVITIES = {0: "range", 1: "memory region"}
+PLACEMENTS = {1: "global visibility", 2: "persistence"}
 _KINDS = (Answer.ACK, Answer.RNR, Answer.RESERVED, Answer.NAK)
 _CODE = 0x1F
 
@@ -127,6 +130,18 @@ class Atomic(Struct, frozen=True):
     compare: int
 
 
+class Feth(Struct, frozen=True):
+    """Flush extended header: how much of the memory, and how far writes to it are to have come."""
+
+    selectivity: int  # two bits
+    placement: int  # four bits, each a place of its own
+
+    def __str__(self) -> str:
+        much = SELECTIVITIES.get(self.selectivity, f"reserved selectivity {self.selectivity}")
+        places = [PLACEMENTS.get(bit, f"reserved placement {bit:#x}") for bit in (1, 2, 4, 8) if self.placement & bit]
+        return f"flush {much}: {', '.join(places) or 'no placement'}"
+
+
 def reth(data: bytes, at: int) -> Reth:
     """The header that begins at a byte, as are the others below; struct.error where it is cut short."""
     return Reth(*_RETH.unpack_from(data, at))
@@ -150,10 +165,21 @@ def atomic(data: bytes, at: int) -> Atomic:
     return Atomic(*_ATOMIC.unpack_from(data, at))
 
 
+def feth(data: bytes, at: int) -> Feth:
+    """A flush header."""
+    bits = word(data, at)
+    return Feth(bits >> 4 & 0x03, bits & 0x0F)
+
+
 def word(data: bytes, at: int) -> int:
-    """Four bytes as a number: immediate data, a key to invalidate, an XRC receive queue."""
+    """Four bytes as a number: immediate data, a key to invalidate."""
     found: int = _WORD.unpack_from(data, at)[0]
     return found
+
+
+def low_word(data: bytes, at: int) -> int:
+    """The lower 24 bits of four bytes, behind a reserved byte: an end-to-end context, an XRC receive queue."""
+    return word(data, at) & 0xFFFFFF
 
 
 def long(data: bytes, at: int) -> int:

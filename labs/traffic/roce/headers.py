@@ -9,21 +9,29 @@ is slow (a thousand packets a second): this is for templates, tests and looking.
 for everybody in the process.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from scapy.compat import raw
 from scapy.contrib import roce
 from scapy.contrib.roce import BTH, GRH
 from scapy.fields import BitEnumField, BitField, IntField, XBitField, XIntField, XLongField
-from scapy.packet import Packet, Raw, bind_bottom_up, split_bottom_up
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, Padding, Raw, bind_bottom_up, bind_top_down, split_bottom_up
 
 from labs.traffic.roce.icrc import SIZE, icrc
 from labs.traffic.roce.opcodes import CNP, OPCODES, Header
+from topologies.errors import Mistake
 
 __all__ = ["AETH", "BTH", "CLASSES", "DETH", "FETH", "GRH", "IETH", "RDETH", "RETH", "XRCETH", "frame"]
 __all__ += ["AtomicAckETH", "AtomicETH", "Extended", "ImmDt"]
 
+WORD = 4  # bytes
 INFINIBAND = 0x1B  # the next header of a global route header
+DERIVED: dict[type[Packet], tuple[str, ...]] = {IP: ("ihl", "len", "chksum"), IPv6: ("plen",), UDP: ("len",)}
+"""Fields that follow from the rest of a packet."""
 
 
 class Extended(Packet):
@@ -45,8 +53,8 @@ class RETH(Extended):
     fields_desc: ClassVar = [XLongField("va", 0), XIntField("rkey", 0), IntField("dmalen", 0)]
 
 
-class AETH(Extended):
-    """Acknowledge: `kind` and what its `code` says are the syndrome's seven bits."""
+class AETH(Extended, roce.AETH):
+    """Acknowledge: Scapy's, its syndrome taken apart. `kind` and what its `code` says are seven bits of that byte."""
 
     fields_desc: ClassVar = [
         BitField("reserved", 0, 1),
@@ -54,6 +62,21 @@ class AETH(Extended):
         BitField("code", 31, 5),  # of an ACK: no credits are counted
         XBitField("msn", 0, 24),
     ]
+
+    def __init__(self, *words: Any, **fields: Any) -> None:
+        syndrome = fields.pop("syndrome", None)
+        super().__init__(*words, **fields)
+        if syndrome is not None:
+            self.syndrome = syndrome
+
+    @property
+    def syndrome(self) -> int:
+        """The byte as a whole, which is all that Scapy's has of it."""
+        return int(self.reserved << 7 | self.kind << 5 | self.code)
+
+    @syndrome.setter
+    def syndrome(self, byte: int) -> None:
+        self.reserved, self.kind, self.code = byte >> 7, byte >> 5 & 0x03, byte & 0x1F
 
 
 class DETH(Extended):
@@ -119,25 +142,67 @@ CLASSES: dict[Header, type[Extended]] = {
 
 
 def frame(packet: Packet) -> bytes:
-    """The bytes of a RoCE packet from Ethernet on: data padded to words, lengths and invariant CRC right.
+    """The bytes of a RoCE packet from Ethernet on: data padded to words, lengths, sums and invariant CRC right.
 
-    Raises Mistake where there is no RoCE in it.
+    Of a packet out of a capture too, changed or not: nothing is kept that follows from the rest. A UDP checksum of 0 is
+    none, and stays that. Raises Mistake where there is no RoCE in it.
     """
+    if BTH not in packet:
+        raise Mistake(f"no RoCE in {packet.summary()}")
     whole = packet.copy()
-    header, data = whole[BTH], whole.getlayer(Raw)
-    if data is not None:
-        header.padcount = -len(data.load) % 4
-        data.load += bytes(header.padcount)
+    header = whole[BTH]
+    _forget(whole)
+    _pad(header, _padding(packet))
     header.icrc = 0
     if whole.haslayer(GRH):
         whole[GRH].paylen, whole[GRH].nexthdr = len(raw(header)), INFINIBAND
-    built = raw(whole)[:-SIZE]
-    return bytes(built + icrc(built))
+    header.icrc = int.from_bytes(icrc(raw(_carrier(header))[:-SIZE]), "big")
+    return bytes(raw(whole))
+
+
+def _carrier(header: Packet) -> Packet:
+    """From the Ethernet header on that is next to RoCE's, be there a tunnel around it."""
+    while header.underlayer and not isinstance(header, Ether):
+        header = header.underlayer
+    return header
+
+
+def _forget(packet: Packet) -> None:
+    """Let Scapy reckon anew what it read: lengths and sums, of an outer packet too; padding of short frames goes."""
+    for layer in _layers(packet):
+        for name in DERIVED.get(type(layer), ()):
+            layer.delfieldval(name)
+        if isinstance(layer, UDP) and layer.chksum:
+            del layer.chksum
+        if isinstance(layer.payload, Padding):
+            layer.remove_payload()
+
+
+def _padding(packet: Packet) -> int:
+    """How many bytes of a packet's data are padding: Scapy leaves it there where it took a frame apart."""
+    data = packet[BTH].getlayer(Raw)
+    return int(packet[BTH].padcount) if data is not None and data.load == data.original else 0
+
+
+def _pad(header: Packet, padding: int) -> None:
+    """Have the data of a packet end with a word, where so much of it is padding now."""
+    if data := header.getlayer(Raw):
+        data.load = data.load[: len(data.load) - padding]
+    header.padcount = -len(header.payload) % WORD
+    if header.padcount:
+        header.add_payload(Raw(bytes(header.padcount)))
+
+
+def _layers(packet: Packet) -> Iterator[Packet]:
+    while packet:
+        yield packet
+        packet = packet.payload
 
 
 def _bind() -> None:
     for number in (0x11, 0x51):
         split_bottom_up(BTH, roce.AETH, opcode=number)
+    bind_top_down(BTH, AETH, opcode=0x11)
     names: Any = BTH.fields_desc[0]
     for number, opcode in OPCODES.items():
         names.i2s[number], names.s2i[opcode.name] = opcode.name, number

@@ -3,6 +3,9 @@
 A flow is what goes one way to one queue pair. A PSN further on than the next one is a gap of so many packets, one that
 is behind was sent again. Answers have no sequence of their own: they repeat the numbers of what they answer. After a
 read request the number goes on by as many packets as its answer has, which nobody but its sender knows.
+
+A packet whose invariant CRC is wrong is counted as that and as nothing else: a NIC drops it without a word, and none of
+its fields is to be believed, be it the queue pair or the number.
 """
 
 from collections.abc import Mapping
@@ -21,7 +24,10 @@ CONGESTED = 3  # the two bits of ECN, where a switch marked it
 
 
 class Flow(Struct):
-    """The counts of one flow. `payload` in bytes; `missing` is how many packets its gaps have together."""
+    """The counts of one flow. `payload` in bytes; `missing` is how many packets its gaps have together.
+
+    `wrong_icrc` are beside the `packets`, and in no other count.
+    """
 
     source: str
     destination: str
@@ -54,10 +60,12 @@ class Summary:
         """Count a packet."""
         key = (packet.source, packet.destination, packet.qp)
         flow = self._flows.setdefault(key, Flow(*key))
+        if packet.icrc is Sum.WRONG:
+            flow.wrong_icrc += 1
+            return
         flow.packets += 1
         flow.payload += packet.payload
         flow.marked += packet.ecn == CONGESTED
-        flow.wrong_icrc += packet.icrc is Sum.WRONG
         opcode = OPCODES.get(packet.number)
         if packet.aeth is not None:
             flow.acks += packet.aeth.answer is Answer.ACK

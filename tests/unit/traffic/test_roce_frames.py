@@ -19,6 +19,7 @@ from scapy.utils import wrpcap
 
 from labs.traffic.roce import icrc
 from labs.traffic.roce.explain import Sum, explain
+from labs.traffic.roce.fields import Aeth, Answer, Atomic, Deth, Feth, Reth
 from labs.traffic.roce.headers import BTH, CLASSES, RETH, Extended, frame
 from labs.traffic.roce.opcodes import CNP, OPCODES, SIZES, Header, Transport
 from topologies.errors import Mistake
@@ -62,9 +63,26 @@ def test_every_opcode_comes_back_as_it_was_built(carrier: Callable[[random.Rando
         assert bytes(again) == built, opcode.name
 
 
+ANSWERS = (Answer.ACK, Answer.RNR, Answer.RESERVED, Answer.NAK)
+READ: dict[Header, tuple[str, Callable[[Packet], object]]] = {
+    Header.RDETH: ("context", lambda built: built.eecnxt),
+    Header.DETH: ("deth", lambda built: Deth(built.qkey, built.sqpn)),
+    Header.XRCETH: ("shared_queue", lambda built: built.xrcsrq),
+    Header.FETH: ("feth", lambda built: Feth(built.selectivity, built.placement)),
+    Header.RETH: ("reth", lambda built: Reth(built.va, built.rkey, built.dmalen)),
+    Header.ATOMIC: ("atomic", lambda built: Atomic(built.va, built.rkey, built.swapdt, built.cmpdt)),
+    Header.AETH: ("aeth", lambda built: Aeth(ANSWERS[built.kind], built.code, built.msn)),
+    Header.ATOMIC_ACK: ("original", lambda built: built.origremdt),
+    Header.IMMEDIATE: ("immediate", lambda built: built.data),
+    Header.IETH: ("invalidated", lambda built: built.rkey),
+}
+"""What each header is as it was built, and which field of what was explained it is to be."""
+
+
 @pytest.mark.parametrize("carrier", CARRIERS, ids=lambda carrier: str(carrier.__name__))
 def test_what_is_explained_is_what_was_built(carrier: Callable[[random.Random], Packet]) -> None:
-    """Field by field, from the bytes alone."""
+    """Field by field of every header, from the bytes alone; of a header that an opcode has not, nothing."""
+    assert set(READ) == set(Header)
     for opcode, made in one_of_each(carrier, seed=2):
         found = explain(frame(made))
 
@@ -74,10 +92,39 @@ def test_what_is_explained_is_what_was_built(carrier: Callable[[random.Random], 
         assert (found.qp, found.psn, found.ack_requested) == (header.dqpn, header.psn, header.ackreq)
         assert (found.solicited, found.fecn, found.becn) == (header.solicited, header.fecn, header.becn)
         assert found.payload == (len(made[Raw].load) if opcode.payload else 0)
-        if Header.RETH in opcode.headers:
-            fields = made[RETH]
-            assert found.reth is not None
-            assert (found.reth.address, found.reth.rkey, found.reth.length) == (fields.va, fields.rkey, fields.dmalen)
+        read = {name: getattr(found, name) for name, _ in READ.values()}
+        wanted = dict.fromkeys(read) | {
+            READ[header][0]: READ[header][1](made[CLASSES[header]]) for header in opcode.headers
+        }
+        assert read == wanted, opcode.name
+
+
+@pytest.mark.parametrize("header", [Header.RDETH, Header.XRCETH])
+def test_reserved_bits_are_no_part_of_a_number(header: Header) -> None:
+    """Contexts and receive queues have 24 bits; eight more stand before them."""
+    opcode = next(each for each in OPCODES.values() if header in each.headers)
+    made = packet(opcode, over_ipv4(random.Random(7)), random.Random(7))
+    made[CLASSES[header]].reserved = 0xFF
+
+    found = explain(frame(made))
+
+    assert found is not None
+    assert getattr(found, READ[header][0]) == READ[header][1](made[CLASSES[header]])
+
+
+@pytest.mark.parametrize(
+    ("selectivity", "placement", "said"),
+    [
+        (0, 1, "flush range: global visibility"),
+        (1, 2, "flush memory region: persistence"),
+        (0, 3, "flush range: global visibility, persistence"),
+        (3, 8, "flush reserved selectivity 3: reserved placement 0x8"),
+        (0, 0, "flush range: no placement"),
+    ],
+)
+def test_what_a_flush_says_in_words(selectivity: int, placement: int, said: str) -> None:
+    """How much, and how far."""
+    assert str(Feth(selectivity, placement)) == said
 
 
 def test_the_sum_is_what_a_network_card_has() -> None:
