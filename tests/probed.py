@@ -17,6 +17,7 @@ from topologies.waiting import until
 FABRIC = "name: probing-{name}-{pid}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: {hosts}\n{more}"
 RATE = 2000  # probes a second
 SETTLE = 30.0  # seconds that the fabric may take to be as planned again
+STOOD = "nobody looked for "
 CALM = 0.2  # seconds of probes before and after what is done to it
 
 
@@ -69,6 +70,17 @@ class Observed:
         return [
             each for each in self.seen.probes.outages if not nodes or {each.flow.source, each.flow.target} & set(nodes)
         ]
+
+    @property
+    def missed(self) -> list[str]:
+        """What was not heard; that the watcher stood still for a moment, as on a busy machine it may, is `stood`."""
+        return [each for each in self.seen.missed if not each.startswith(STOOD)]
+
+    @property
+    def stood(self) -> float:
+        """Milliseconds for which the watcher stood still, where that is told; else 0."""
+        told = (each.removeprefix(STOOD) for each in self.seen.missed if each.startswith(STOOD))
+        return max((float(each.split()[0]) for each in told), default=0)
 
     @property
     def lost(self) -> int:

@@ -75,8 +75,8 @@ def test_thousands_of_changes_at_once_are_all_told(lab: Fabric) -> None:
 
     found = observed.events(Kind.ROUTE_ADDED, Kind.ROUTE_REMOVED, node="spine1")
     assert len(found) == 4000
-    assert len(observed.seen.missed) == 1
-    assert observed.seen.missed[0].startswith("nobody looked for ")
+    assert observed.missed == []
+    assert observed.stood > 0
 
 
 def test_what_a_kernel_could_not_tell_is_told(lab: Fabric) -> None:
@@ -84,7 +84,7 @@ def test_what_a_kernel_could_not_tell_is_told(lab: Fabric) -> None:
     with (observed := lab.observed()):
         change_routes_unwatched(lab, 20_000)
 
-    assert "spine1: changes of routes were lost: No buffer space available" in observed.seen.missed
+    assert "spine1: changes of routes were lost: No buffer space available" in observed.missed
 
 
 def change_routes_unwatched(lab: Fabric, count: int) -> None:
@@ -112,7 +112,8 @@ def test_hung_daemons_keep_nobody_waiting(tmp_path: Path) -> None:
 
         downs = observed.events(Kind.BFD_DOWN, node="leaf1")
         assert {each.subject for each in downs} == {"spine1", "spine2"}
-        assert observed.seen.missed == ()
+        assert observed.missed == []
+        assert observed.stood < 400  # less than any daemon is waited for
         assert all(each.at < went for each in downs)
         for each in downs:  # bfdd tells bgpd in the same moment
             (gone,) = (e for e in observed.events(Kind.BGP_DOWN, node="leaf1") if e.subject == each.subject)
