@@ -130,7 +130,7 @@ def ready_mesh(record: LabRecord, plan: Plan) -> Callable[[], Exchange]:
         ears = dict(_ears(opened, plan, doors))
         absent = {address for node in plan.nodes.values() for address in node.probe_addresses} - set(ears)
         mesh = lay_out(plan, {*dead, *absent})
-        _allow_files(len(mesh.targets) * mesh.flows + 2 * len(doors))
+        allow_files(len(mesh.targets) * mesh.flows + 2 * len(doors))
         sockets = [
             [ears[each.address], *(_open(opened, doors[each.node], each) for _ in range(mesh.flows - 1))]
             for each in mesh.targets
@@ -219,7 +219,7 @@ def _room(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
 
-def _allow_files(needed: int) -> None:
+def allow_files(needed: int) -> None:
     """Raise our own soft limit of open files as far as needed; Mistake where the hard one is lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = needed + SPARE_FILES

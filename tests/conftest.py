@@ -1,8 +1,8 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
-it is marked `programs(NAME, ...)`, with a ring or without, GoBGP's API where it is marked `gobgp(VERSION)`, and that
-another user can use this folder where it is marked `stranger`.
+it is marked `programs(NAME, ...)`, in every ring, GoBGP's API where it is marked `gobgp(VERSION)`, and that another
+user can use this folder where it is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 Tests that need no ring, such as those in tests/unit, count as promised with `netns`.
 """

@@ -17,10 +17,11 @@ def seconds(text: str) -> float:
 
 
 SIZES = {"B": 1, "kB": 10**3, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
+SIZE = rf"^[0-9]+({'|'.join(SIZES)})$"
 Size = Annotated[
     str,
     Meta(
-        pattern=rf"^[0-9]+({'|'.join(SIZES)})$",
+        pattern=SIZE,
         description="A whole number and its unit: B, kB, KiB, MB, MiB, GB, GiB.",
     ),
 ]

@@ -106,6 +106,18 @@ class Episode(Struct, frozen=True):
     healed: float | None = None
 
 
+class Move(Struct, frozen=True):
+    """One flow before a fault and right before its healing: whether anything on its way was hit, and whether it went
+    another way at the end."""
+
+    step: str
+    at: float
+    source: str
+    target: str
+    touched: bool
+    changed: bool
+
+
 class Recording(Struct, frozen=True):
     """A whole run. `differences`: what a check with its mesh found after all had been healed and had had its time.
     `missed`: what could not be followed, in words."""
@@ -117,6 +129,7 @@ class Recording(Struct, frozen=True):
     ended: float
     missed: tuple[str, ...] = ()
     traffic: tuple[TrafficLog, ...] = ()
+    moves: tuple[Move, ...] = ()
 
 
 class Verdict(Struct, frozen=True):

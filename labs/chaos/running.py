@@ -16,12 +16,16 @@ from labs.chaos.expressions.checking import checked
 from labs.chaos.faults.model import AnyFault
 from labs.chaos.faults.table import inject
 from labs.chaos.judge import judge
-from labs.chaos.live import Injected, Live
-from labs.chaos.model import Episode, Recording, Run
+from labs.chaos.live import Injected, Live, endpoint
+from labs.chaos.model import Episode, Flow, Move, Recording, Run
+from labs.chaos.moves import moves, sample
 from labs.chaos.observing import completed, observing
 from labs.chaos.places import hit, settle_places
+from labs.chaos.probing.layout import lay_out
 from labs.chaos.scenario import Loaded
 from labs.chaos.timeline import Deed, timeline
+from labs.chaos.tracing import traced
+from telemetry.paths import Path
 from topologies import deploy
 from topologies.errors import Fault, Mistake
 from topologies.runtime.model import Say
@@ -30,8 +34,9 @@ from topologies.version import VERSION
 from topologies.waiting import until
 
 EFFECT = 10.0  # seconds that a fault may take to have its effect
-OFTEN = 0.005  # seconds between two looks at whether it has
+OFTEN, RARELY = 0.005, 0.05  # seconds between two looks at whether it has, at first and later
 MOST = 3  # differences quoted
+WATCHED = 64  # flows whose ways are looked at before and after
 
 
 class Asked(Struct, frozen=True):
@@ -97,40 +102,91 @@ def _recorded(loaded: Loaded, live: Live, steps: Sequence[AnyFault], seed: int, 
     wanted = [each.wanted(seed) for each in scenario.traffic]
     watch = observing(live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at, wanted=wanted)
     with watch as observation:
-        episodes = play(live, steps, observation.zero, say)
+        flows = sample(lay_out(live.plan, rate=probes.rate, seed=seed).flows, WATCHED)
+        episodes, moved = play(live, steps, observation.zero, say, watched=flows)
         settle(live.record, live.plan, seconds(scenario.settle))
         wait_until(time.monotonic() + seconds(scenario.rest))
         seen = observation.end()
-    return completed(seen, episodes, verdict(live.record, live.plan).differences)
+    return replace(completed(seen, episodes, verdict(live.record, live.plan).differences), moves=moved)
 
 
-def play(live: Live, steps: Sequence[AnyFault], zero: float, say: Say, *, begun: float = 0.0) -> tuple[Episode, ...]:
+def play(
+    live: Live,
+    steps: Sequence[AnyFault],
+    zero: float,
+    say: Say,
+    *,
+    begun: float = 0.0,
+    watched: Sequence[Flow] = (),
+) -> tuple[tuple[Episode, ...], tuple[Move, ...]]:
     """Inject and heal all faults on time. `zero` is the moment of the monotonic clock from which episodes count, and
-    `begun` how many seconds later the time of the steps begins.
+    `begun` how many seconds later the time of the steps begins. Of the flows that are `watched`, also returns which
+    ones moved for a fault that was alone.
 
     Raises Fault where one is not seen to take effect, or not seen to be over.
     """
-    under_way: dict[int, Injected] = {}
-    episodes: dict[int, Episode] = {}
+    playing = _Play(live, steps, zero, watched)
+    deeds = {Deed.INJECT: playing.inject, Deed.BEAT: playing.beat, Deed.HEAL: playing.heal}
     moments = timeline(steps)
     for number, moment in enumerate(moments, 1):
         wait_until(zero + begun + moment.at)
-        step, began = steps[moment.step], time.monotonic() - zero
-        match moment.deed:
-            case Deed.INJECT:
-                under_way[moment.step] = injected = inject(live, step)
-                seen = _seen(f"{step.name} ({injected.where}) has taken effect", injected.unseen, EFFECT, zero)
-                fault = str(step.__struct_config__.tag)
-                episodes[moment.step] = Episode(step.name, fault, injected.where, began, seen)
-            case Deed.BEAT:
-                under_way[moment.step].beat()
-            case Deed.HEAL:
-                injected = under_way.pop(moment.step)
-                injected.heal()
-                over = _seen(f"{step.name} ({injected.where}) is over", injected.unhealed, EFFECT, zero)
-                episodes[moment.step] = replace(episodes[moment.step], healing=began, healed=over)
+        deeds[moment.deed](moment.step)
         say("faults", number, len(moments))
-    return tuple(sorted(episodes.values(), key=lambda each: each.injected))
+    return tuple(sorted(playing.episodes.values(), key=lambda each: each.injected)), tuple(playing.moved)
+
+
+class _Play:
+    """The faults that are under way, and what was seen of all so far."""
+
+    def __init__(self, live: Live, steps: Sequence[AnyFault], zero: float, watched: Sequence[Flow]) -> None:
+        self.episodes: dict[int, Episode] = {}
+        self.moved: list[Move] = []
+        self._live, self._steps, self._zero, self._watched = live, steps, zero, watched
+        self._under_way: dict[int, Injected] = {}
+        self._ways: list[tuple[Flow, Path]] = []  # before the fault that is under way, where it is alone so far
+
+    def inject(self, number: int) -> None:
+        """Begin a fault, and wait until it is seen to have taken effect."""
+        step = self._steps[number]
+        self._ways = [] if self._under_way else traced(self._live, self._watched)
+        began = self._now()
+        self._under_way[number] = injected = inject(self._live, step)
+        until(
+            f"{step.name} ({injected.where}) has taken effect",
+            injected.unseen,
+            within=EFFECT,
+            every=OFTEN,
+            longest=RARELY,
+        )
+        self.episodes[number] = Episode(step.name, str(step.__struct_config__.tag), injected.where, began, self._now())
+
+    def beat(self, number: int) -> None:
+        """Let a fault change, as a flapping cable does."""
+        self._under_way[number].beat()
+
+    def heal(self, number: int) -> None:
+        """End a fault, and wait until it is seen to be over."""
+        step, injected = self._steps[number], self._under_way.pop(number)
+        if self._ways and not self._under_way:
+            later = traced(self._live, self._watched)
+            self.moved += moves(step.name, self._now(), self._ways, later, failed(step, self._live))
+        self._ways, began = [], self._now()
+        injected.heal()
+        _wait(f"{step.name} ({injected.where}) is over", injected.unhealed)
+        self.episodes[number] = replace(self.episodes[number], healing=began, healed=self._now())
+
+    def _now(self) -> float:
+        return time.monotonic() - self._zero
+
+
+def _wait(what: str, missing: Callable[[], str]) -> None:
+    until(what, missing, within=EFFECT, every=OFTEN, longest=RARELY)
+
+
+def failed(step: AnyFault, live: Live) -> list[str]:
+    """What a fault hits: nodes, and both ends of cables."""
+    places = hit(step, live.fabric)
+    return [*places, *(str(live.far(endpoint(each))) for each in places if ":" in each)]
 
 
 def wait_until(moment: float) -> None:
@@ -142,12 +198,6 @@ def wait_until(moment: float) -> None:
 def versions() -> dict[str, str]:
     """What a run ran on."""
     return {"closlab": VERSION, "python": platform.python_version(), "kernel": platform.release()}
-
-
-def _seen(what: str, missing: Callable[[], str], within: float, zero: float) -> float:
-    """When a thing was seen to be so, counted from `zero`."""
-    until(what, missing, within=within, every=OFTEN, longest=OFTEN * 10)
-    return time.monotonic() - zero
 
 
 def refuse_unsteady(brought: Brought) -> None:

@@ -45,6 +45,11 @@ SERIES: dict[str, Described] = {
     "reconvergence": Described(
         "from a fault, or from its healing, to the last route that changed for it", SECONDS, ("step", "edge")
     ),
+    "moved": Described(
+        "of each flow that a fault did not touch, 1 if it goes another way before the healing, else 0",
+        COUNT,
+        ("step", "source", "target"),
+    ),
     "goodput": Described("bytes that were acknowledged, in short times", RATE, ("workload",)),
     "iteration": Described("how long a workload's collective took, at its begin", SECONDS, ("workload",)),
     "busbw": Described("its bus bandwidth in NCCL's terms", RATE, ("workload",)),
@@ -81,6 +86,10 @@ def _samples(recording: Recording) -> Iterator[tuple[str, Sample]]:
     for difference in recording.differences:
         labels = {"node": difference.node, "what": str(difference.what)}
         yield "difference", Sample(recording.ended, 1, labels)
+    for move in recording.moves:
+        if not move.touched:
+            labels = {"step": move.step, "source": move.source, "target": move.target}
+            yield "moved", Sample(move.at, float(move.changed), labels)
     for log in recording.traffic:
         yield from _of_traffic(log, recording.ended)
     yield from _reconvergence(recording)

@@ -115,7 +115,7 @@ class _Rounds:
         number = len(self.steps) + 1
         step = drawn(self._seed, number, self._live.fabric)
         self.steps.append(step)
-        (episode,) = play(self._live, [step], self.observation.zero, say, begun=self.observation.now)
+        (episode,), _ = play(self._live, [step], self.observation.zero, say, begun=self.observation.now)
         self.episodes.append(episode)
         settle(self._live.record, self._live.plan, self._within)
         took = self.observation.now - (episode.healed or 0.0)

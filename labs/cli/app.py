@@ -9,6 +9,7 @@ from labs.cli import (
     drain_commands,
     lab_commands,
     link_commands,
+    load_command,
     look_commands,
     node_commands,
     scenario_commands,
@@ -75,6 +76,7 @@ def _scenario_commands(app: typer.Typer) -> None:
 
 def _traffic_commands(app: typer.Typer) -> None:
     traffic = typer.Typer(no_args_is_help=True, help="RDMA over Ethernet.")
+    traffic.command("run")(load_command.run)
     traffic.command("decode")(traffic_commands.decode)
     app.add_typer(traffic, name="traffic", rich_help_panel="Traffic")
     app.command("what-if", rich_help_panel="Traffic")(what_if_command.what_if)

@@ -38,10 +38,14 @@ __all__ = [
 __all__ += ["Netlink", "Request", "RouteMonitor"]
 
 BATCH = 200  # messages in one send
+HELD = (
+    4 << 20
+)  # bytes of changes that may wait to be heard; the kernel counts twice that, of which each takes about 800
 _HEADER = struct.Struct("=IHHII")
 _ERROR, _DONE = 2, 3
 _DUMP_INTERRUPTED = 0x10
 _SOL_NETLINK, _EXT_ACK, _STRICT = 270, 11, 12
+_BUFFER_FORCE = 33  # SO_RCVBUFFORCE
 _ROUTE_GROUPS = 0x40 | 0x400  # RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE
 _TRIES = 3  # how often a list is asked for when it changes under our hands
 
@@ -186,6 +190,10 @@ class RouteMonitor:
         with inside_netns(netns):
             self._socket = _socket(_ROUTE_GROUPS)
         self._socket.setblocking(False)
+        try:
+            self._socket.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, HELD)
+        except PermissionError:  # not root: what the machine grants
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD)
 
     def __enter__(self) -> "RouteMonitor":
         return self

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from labs.chaos.model import Flow
 from labs.chaos.probing.layout import SMALL
+from telemetry.mesh import allow_files
 from topologies.errors import Fault
 from topologies.plan import IPV4
 from topologies.runtime.door import Door, open_door
@@ -23,41 +24,47 @@ class Sockets:
     """A socket for each address that hears and each flow that sends. What cannot be opened is tried again later."""
 
     def __init__(self, flows: Sequence[Flow]) -> None:
+        allow_files(len(flows) + len({flow.target_address for flow in flows}))
         self._flows = flows
+        self._nodes = tuple(dict.fromkeys(name for flow in flows for name in (flow.source, flow.target)))
         self._mouths: dict[int, socket.socket] = {}
         self._ears: dict[str, socket.socket] = {}
+        self._places: dict[str, tuple[str, int]] = {}  # where each address hears
+        self._by_number: dict[int, socket.socket] = {}  # the ears by their file descriptors
         self._networks: dict[str, int] = {}  # by node: the inode of the network that its sockets are in
         self._poll = select.epoll()
+        self.whole = False  # whether everything is open of the nodes that were on at the last look
 
     def follow(self, record: LabRecord) -> None:
         """Open what is not open yet, and anew what is in a network that its node has left."""
-        for node in dict.fromkeys(name for flow in self._flows for name in (flow.source, flow.target)):
+        self.whole = True
+        for node in self._nodes:
             try:
                 door = open_door(record, node)
                 network = os.stat(door.netns).st_ino
             except (Fault, OSError):
                 continue  # it is off; what it had open stays where it is
-            if self._networks.get(node) != network and self._open(node, door):
-                self._networks[node] = network
+            if self._networks.get(node) != network:
+                if self._open(node, door):
+                    self._networks[node] = network
+                else:
+                    self.whole = False
 
     def send(self, number: int, data: bytes) -> bool:
         """Send a probe of a flow; False where the node's network refused it."""
-        flow = self._flows[number]
-        mouth, ear = self._mouths.get(number), self._ears.get(flow.target_address)
-        if mouth is None or ear is None:
+        mouth, place = self._mouths.get(number), self._places.get(self._flows[number].target_address)
+        if mouth is None or place is None:
             return False
         try:
-            mouth.sendto(data, ear.getsockname()[:2])
+            mouth.sendto(data, place)
         except OSError:
             return False
         return True
 
     def heard(self) -> Iterator[bytes]:
-        """All that has come: the first bytes of each datagram."""
-        ears = {ear.fileno(): ear for ear in self._ears.values()}
-        while ready := self._poll.poll(0):
-            for fd, _ in ready:
-                yield from _read(ears[fd])
+        """What has come, BATCH of each receiver at most: the first bytes of each datagram."""
+        for number, _ in self._poll.poll(0):
+            yield from _read(self._by_number[number])
 
     def close(self) -> None:
         """Close them all."""
@@ -85,11 +92,13 @@ class Sockets:
     def _replace(self, ears: Mapping[str, socket.socket], mouths: Mapping[int, socket.socket]) -> None:
         for address, ear in ears.items():
             if old := self._ears.get(address):
+                del self._by_number[old.fileno()]
                 self._poll.unregister(old)
                 old.close()
             _room(ear)
             self._poll.register(ear, select.EPOLLIN)
-            self._ears[address] = ear
+            self._ears[address], self._by_number[ear.fileno()] = ear, ear
+            self._places[address] = ear.getsockname()[:2]
         for number, mouth in mouths.items():
             if former := self._mouths.get(number):
                 former.close()

@@ -30,6 +30,7 @@ def document(run: Run) -> dict[str, Any]:
         "differences": to_builtins(recording.differences),
         "ended": round(recording.ended, 6),
         "missed": list(recording.missed),
+        "moves": to_builtins(recording.moves),
         "traffic": to_builtins(recording.traffic),
         "probes": {
             "fidelity": to_builtins(log.fidelity),

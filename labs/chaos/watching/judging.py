@@ -16,6 +16,7 @@ from topologies.runtime.netlink_encode import MAIN_TABLE
 RA = 9  # the protocol number of routes that router advertisements bring
 BfdKey: TypeAlias = tuple[str, str]
 """A BFD session's peer address and interface."""
+SOONEST, QUESTIONS = 0.02, 200.0  # seconds between two questions to one bfdd, and questions a second in all
 ADJACENCY = re.compile(r"%ADJCHANGE: neighbor (\S+?)(?:\([^)]*\))? in vrf \S+ (Up|Down)\b")
 
 
@@ -29,6 +30,16 @@ class Named:
     def __call__(self, neighbor: str, interface: str = "") -> str:
         """The neighbour's node, or the name that was given where the plan has none."""
         return self._peers.get(neighbor) or self._by_interface.get(interface or neighbor) or neighbor
+
+
+def speaks_bfd(node: NodePlan) -> bool:
+    """Whether a node has BFD sessions by its plan."""
+    return any(session.bfd for session in node.sessions)
+
+
+def ask_every(nodes: int) -> float:
+    """Seconds between two questions to each of so many bfdds: as often as QUESTIONS in all allows."""
+    return max(SOONEST, nodes / QUESTIONS)
 
 
 def session_events(lines: Iterable[str], at: float, node: str, named: Named) -> list[Event]:

@@ -36,6 +36,7 @@ class Nic:
                 self._mouth.bind((interface, 0))
                 self._listen(interface)
                 self._silencer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+                self._silencer.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # several workloads have one each
                 self._silencer.bind((address, PORT))
         except BaseException:
             self.close()

@@ -60,7 +60,8 @@ def engine(
     wanted: Wanted, places: list[Seat], open_link: Callable[[Seat], Link], first: int = FIRST
 ) -> tuple[Engine, Job]:
     """A workload's queue pairs on its NICs; `first` is the lowest number of a queue pair."""
-    pairs = talking(wanted, len(places))
+    gpus = len(places) // len({each.node for each in places})
+    pairs = talking(wanted, len(places) // gpus, gpus)
     parameters = replace(Dcqcn(line_rate=wanted.line_rate).dilated(wanted.dilation), catch_up=CATCH_UP)
     settings = Settings(mtu=wanted.mtu)
     used = sorted({rank for pair in pairs for rank in pair})
@@ -80,7 +81,7 @@ def engine(
         ports[target].add(receiver)
         ends[source, target].append((sender, receiver))
     names = [each.name for each in places]
-    return Engine({names[rank]: port for rank, port in ports.items()}), Job(wanted, names, ends)
+    return Engine({names[rank]: port for rank, port in ports.items()}), Job(wanted, names, gpus, ends)
 
 
 def _route(source: Seat, target: Seat, own: int, peer: int) -> Route:

@@ -1,5 +1,6 @@
 """Workloads on a lab, as a process of their own that works until it is let end."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from topologies.runtime.door import enter, open_door
 from topologies.runtime.model import LabRecord
 
 IDLE = 0.0002  # seconds that the loop rests when nothing happens
-APART = 1 << 20  # between the numbers of two workloads' queue pairs
+NUMBERS = 1 << 24  # of queue pairs
 
 
 @contextmanager
@@ -30,12 +31,19 @@ def running(record: LabRecord, plan: Plan, wanted: Sequence[Wanted]) -> Iterator
 def _ready(
     record: LabRecord, places: list[Seat], wanted: Sequence[Wanted]
 ) -> Callable[[Callable[[], bool]], tuple[TrafficLog, ...]]:
-    """One engine a workload, each with sockets of its own on the same NICs."""
+    """One engine a workload, each with sockets of its own on the same NICs.
+
+    The numbers of queue pairs begin anywhere, for another process may have some on the same NICs.
+    """
 
     def open_link(seat: Seat) -> Link:
         return Nic(open_door(record, seat.node), seat.interface, seat.address)
 
-    made = [engine(each, places, open_link, FIRST + number * APART) for number, each in enumerate(wanted)]
+    begin = FIRST + int.from_bytes(os.urandom(3), "big") % (NUMBERS // 2)
+    made = []
+    for each in wanted:
+        made.append(engine(each, places, open_link, begin))
+        begin += sum(len(port.ends) for port in made[-1][0].ports.values())
 
     def work(ended: Callable[[], bool]) -> tuple[TrafficLog, ...]:
         late, last = 0, time.monotonic_ns()

@@ -4,10 +4,13 @@ argument, in nanoseconds."""
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from labs.traffic.collectives import Schedule, collective
+import numpy as np
+
 from labs.traffic.collectives.nccl import algbw, busbw
+from labs.traffic.collectives.placement import carried
 from labs.traffic.endpoint.engine import End
 from labs.traffic.endpoint.model import Flow, Iteration, Moved, TrafficLog, Wanted
+from labs.traffic.flows.what_if import scheduled
 from labs.traffic.qp.model import Completion, Operation, Region, Request, Status
 
 CHUNK = 16 << 10  # bytes of a message; a transfer is as many as it takes, so that its progress is seen
@@ -17,29 +20,36 @@ REGION = Region(RKEY, 0, 1 << 40)  # what every queue pair lets its peer write t
 _NS = 1e9
 
 
-def transfers(schedule: Schedule) -> Iterator[list[tuple[int, int, int]]]:
-    """Each round of a schedule as (source, destination, bytes), ranks as numbers; nobody sends to himself."""
+def transfers(wanted: Wanted, hosts: int, gpus: int) -> Iterator[list[tuple[int, int, int]]]:
+    """Each round of a workload as (source, destination, bytes), by the numbers of NICs, of which a host has `gpus`.
+
+    Rails are kept: what goes to a GPU of another rail leaves by its host's NIC of that rail, where NVLink brings it;
+    what stays within a host is not on the fabric.
+    """
+    schedule = scheduled(wanted.collective, wanted.size, np.arange(hosts), gpus, wanted.seed)
     for step in schedule.steps:
-        size = round(step.count * schedule.block_bytes)
-        pairs = list(zip(step.source.tolist(), step.destination.tolist(), strict=True))
+        way, size = carried(step.source, step.destination, gpus), round(step.count * schedule.block_bytes)
+        inside = way.inside.tolist()
+        pairs = list(zip(way.source.tolist(), way.destination.tolist(), inside, strict=True))
         for _ in range(step.rounds):
-            yield [(source, target, size) for source, target in pairs if source != target and size]
+            yield [(source, target, size) for source, target, within in pairs if size and not within]
 
 
-def talking(wanted: Wanted, ranks: int) -> list[tuple[int, int]]:
-    """Which ranks send to which in a workload."""
-    schedule = collective(wanted.collective, ranks, wanted.size, wanted.seed)
-    return sorted({(source, target) for step in transfers(schedule) for source, target, _ in step})
+def talking(wanted: Wanted, hosts: int, gpus: int) -> list[tuple[int, int]]:
+    """Which NICs send to which in a workload."""
+    return sorted({(source, target) for step in transfers(wanted, hosts, gpus) for source, target, _ in step})
 
 
 class Job:
-    """A workload as it runs. `ends` are the queue pairs from one rank to another: of each the end that sends, and the
-    one that receives."""
+    """A workload as it runs, over the NICs of these names, `gpus` a host. `ends` are the queue pairs from one NIC to
+    another: of each the end that sends, and the one that receives."""
 
-    def __init__(self, wanted: Wanted, names: list[str], ends: Mapping[tuple[int, int], list[tuple[End, End]]]) -> None:
+    def __init__(
+        self, wanted: Wanted, names: list[str], gpus: int, ends: Mapping[tuple[int, int], list[tuple[End, End]]]
+    ) -> None:
         self.failed = ""
         self._wanted, self._names, self._ends = wanted, names, ends
-        self._steps = list(transfers(collective(wanted.collective, len(names), wanted.size, wanted.seed)))
+        self._steps = list(transfers(wanted, len(names) // gpus, gpus))
         self._pair_of = {end.pair.number: pair for pair, each in ends.items() for end, _ in each}
         self._next, self._waiting, self._ids = 0, 0, 0
         self._begun: int | None = None

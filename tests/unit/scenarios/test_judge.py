@@ -4,10 +4,11 @@ from msgspec.structs import replace
 from recorded import EPISODE, TRAFFIC, event, recording
 
 from labs.chaos.judge import Standing, figure, judge
-from labs.chaos.model import Kind
+from labs.chaos.model import Kind, Move
 from labs.chaos.series import SERIES, series
 from telemetry.model import Difference, What
 
+MOVE = Move("cut", 2.0, "h1", "h2", touched=False, changed=True)
 DIFFERENCE = Difference("leaf1", "route 10.0.0.0/24", What.ROUTE_MISSING, "over eth1 (1)", "no route")
 
 
@@ -19,7 +20,9 @@ def test_every_series_that_is_described_is_there() -> None:
         event(1.3, Kind.LEAKED),
         event(1.4, Kind.BFD_UP),
     )
-    found = series(recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,), traffic=(TRAFFIC,)))
+    found = series(
+        recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,), traffic=(TRAFFIC,), moves=(MOVE,))
+    )
 
     assert set(found) == set(SERIES)
     for name, samples in found.items():

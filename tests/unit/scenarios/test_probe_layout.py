@@ -55,6 +55,21 @@ def test_another_seed_leaves_out_others() -> None:
     assert lay_out(whole, rate=500, seed=1) != lay_out(whole, rate=500, seed=2)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_address_is_left_out_where_the_rate_allows_a_pair_for_each(seed: int) -> None:
+    """Each sends and hears, whatever the seed; at half the rate some do not."""
+    whole = planned(leaves=4, hosts=2)
+    addresses = {each for node in whole.nodes.values() if "host" in node.name for each in node.probe_addresses}
+
+    enough = lay_out(whole, rate=len(addresses) * 2 * 50, seed=seed)
+    half = lay_out(whole, rate=len(addresses) * 50, seed=seed)
+
+    assert enough.left_out > 0
+    assert {each.source_address for each in enough.flows} == addresses
+    assert {each.target_address for each in enough.flows} == addresses
+    assert {each.source_address for each in half.flows} < addresses
+
+
 def test_flows_that_were_asked_for_are_all_there() -> None:
     """However long the interval becomes."""
     found = lay_out(planned(leaves=3), rate=100, flows=4)

@@ -235,7 +235,7 @@ def test_without_its_library_the_command_says_what_installs_it(
 ) -> None:
     """The extra `labs`."""
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "numpy" else real(name))
+    monkeypatch.setattr("labs.extras.find_spec", lambda name: None if name == "numpy" else real(name))
 
     assert ask(file) == 2
     assert "numpy is not installed; pip install 'closlab[labs]' does it" in capsys.readouterr().err

@@ -5,7 +5,6 @@ from itertools import count
 
 import pytest
 
-from labs.traffic.collectives import collective
 from labs.traffic.endpoint.engine import Engine
 from labs.traffic.endpoint.fake import FakeLink
 from labs.traffic.endpoint.frames import heard
@@ -76,7 +75,7 @@ def test_a_collective_runs_again_and_again(name: str) -> None:
 
     assert not log.failed
     assert len(log.iterations) >= 2
-    once = sum(size for step in transfers(collective(name, 4, 60_000, 0)) for _, _, size in step)
+    once = sum(size for step in transfers(Wanted("job", name, 60_000), 4, 1) for _, _, size in step)
     acked = sum(each.bytes_acked for each in log.flows)
     assert once * len(log.iterations) <= acked <= once * (len(log.iterations) + 1)
     assert sum(each.frames_retransmitted for each in log.flows) == 0
@@ -146,6 +145,16 @@ def test_queue_pairs_of_one_pair_of_nics_differ_in_their_ports() -> None:
     ports = {end.route.port for port in machine.ports.values() for end in port.ends.values()}
 
     assert len(ports) > 8
+
+
+def test_rails_are_kept() -> None:
+    """An all-reduce runs on each rail by itself; what an all-to-all has for another rail leaves by that rail's NIC."""
+    on_rails = {pair for step in transfers(Wanted("job", "all-reduce", 1000), 3, 2) for pair in step}
+    crossing = {pair for step in transfers(Wanted("job", "all-to-all", 1000), 3, 2) for pair in step}
+
+    for found in (on_rails, crossing):
+        assert all(source % 2 == target % 2 and source // 2 != target // 2 for source, target, _ in found)
+    assert {source for source, _, _ in on_rails} == set(range(6))
 
 
 def test_a_fabric_without_hosts_is_refused() -> None:
