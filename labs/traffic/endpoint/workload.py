@@ -14,7 +14,7 @@ from labs.traffic.endpoint.engine import End
 from labs.traffic.endpoint.model import TRANSFERS, Fidelity, Flow, Iteration, Moved, TrafficLog, Transfer, Wanted
 from labs.traffic.qp.model import Completion, Operation, Region, Request, Status
 
-CHUNK = 16 << 10  # bytes of a message; a transfer is as many as it takes, so that its progress is seen
+CHUNK = 16 << 10  # bytes of a message at most; a transfer is as many as it takes, so that its progress is seen
 WIDTH = 0.05  # seconds of what `moved` counts
 RKEY = 1
 REGION = Region(RKEY, 0, 1 << 40)  # what every queue pair lets its peer write to
@@ -49,6 +49,14 @@ def rounds(wanted: Wanted, ranks: Ranks) -> list[dict[Pair, int]]:
     return [each for each in transfers(made, ranks.gpus) if each]
 
 
+def messages(size: int, queue_pairs: int, mtu: int) -> list[int]:
+    """The bytes of each message of a transfer: equal shares for all queue pairs, as far as whole packets go, and none
+    above CHUNK."""
+    share = -(-size // (mtu * queue_pairs)) * mtu
+    longest = min(share, CHUNK)
+    return [min(longest, size - at) for at in range(0, size, longest)] if size else []
+
+
 class _Open(Struct):
     """A transfer under way: when it began, and how many messages of it are not acknowledged."""
 
@@ -67,7 +75,8 @@ class Job:
         self.failed = ""
         self._wanted, self._names, self._steps, self._ends = wanted, names, steps, ends
         self._pair_of = {end.pair.number: pair for pair, each in ends.items() for end, _ in each}
-        self._next, self._ids = 0, 0
+        self._next = 0
+        self._posted = Counter[Pair]()
         self._open: dict[Pair, _Open] = {}
         self._first: int | None = None  # when all of it began
         self._begun = 0  # when this iteration did
@@ -124,11 +133,12 @@ class Job:
 
     def _post(self, pair: Pair, size: int, now: int) -> None:
         ends = self._ends[pair]
-        chunks = [min(CHUNK, size - at) for at in range(0, size, CHUNK)]
-        self._open[pair] = _Open(now, size, len(chunks))
-        for number, chunk in enumerate(chunks):
-            self._ids += 1
-            ends[number % len(ends)][0].post(Request(self._ids, Operation.WRITE, chunk, rkey=RKEY))
+        sizes = messages(size, len(ends), self._wanted.mtu)
+        self._open[pair] = _Open(now, size, len(sizes))
+        for each in sizes:
+            number = self._posted[pair]
+            self._posted[pair] += 1  # goes on where the last transfer ended, or the first queue pairs had most
+            ends[number % len(ends)][0].post(Request(number, Operation.WRITE, each, rkey=RKEY))
 
     def _keep(self, pair: Pair, each: _Open, now: int) -> None:
         """Take down a transfer that is complete, as long as there is room."""

@@ -13,7 +13,7 @@ from labs.traffic.endpoint.frames import heard
 from labs.traffic.endpoint.model import Fidelity, Link, TrafficLog, Wanted, judged
 from labs.traffic.endpoint.placing import Seat, engine, seats
 from labs.traffic.endpoint.running import stolen
-from labs.traffic.endpoint.workload import Job, Ranks, rounds, transfers
+from labs.traffic.endpoint.workload import Job, Ranks, messages, rounds, transfers
 from topologies.errors import Mistake
 from topologies.files.fabric import parse_fabric
 from topologies.planning import plan
@@ -320,3 +320,34 @@ def test_stolen_time_is_a_share_of_all_time() -> None:
 
     assert stolen(before, after) == pytest.approx(20 / 100)
     assert stolen(before, before) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "queue_pairs", "mtu", "made"),
+    [
+        (0, 4, 1024, []),
+        (1, 4, 1024, [1]),
+        (4096, 4, 1024, [1024] * 4),
+        (4097, 4, 1024, [2048, 2048, 1]),
+        (100_000, 1, 1024, [16_384] * 6 + [1696]),
+        (100_000, 3, 4096, [16_384] * 6 + [1696]),
+        (30_000, 3, 4096, [12_288, 12_288, 5424]),
+    ],
+)
+def test_a_transfer_is_cut_into_messages_for_all_queue_pairs(
+    size: int, queue_pairs: int, mtu: int, made: list[int]
+) -> None:
+    """Whole packets but the last one, and no message so long that its progress cannot be seen."""
+    assert messages(size, queue_pairs, mtu) == made
+
+
+@pytest.mark.parametrize("size", [3000, 16_384, 1_000_000])
+def test_small_transfers_use_all_queue_pairs_too(size: int) -> None:
+    """Of a step that is one packet, or one message, the next one goes by the next queue pair."""
+    made = engine(Wanted("job", "permutation", size, 8, rate=1e9), placed(), Switch().open)
+
+    ran(made, 30)
+
+    sent = [end.sent for port in made[0].ports.values() for end in port.ends.values()]
+    assert min(sent) > 0
+    assert len(sent) == 2 * 2 * 8
