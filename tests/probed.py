@@ -17,6 +17,7 @@ from topologies.waiting import until
 FABRIC = "name: probing-{name}-{pid}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: {hosts}\n{more}"
 RATE = 2000  # probes a second
 SETTLE = 30.0  # seconds that the fabric may take to be as planned again
+STOOD = "nobody looked for "
 CALM = 0.2  # seconds of probes before and after what is done to it
 
 
@@ -71,6 +72,17 @@ class Observed:
         ]
 
     @property
+    def missed(self) -> list[str]:
+        """What was not heard; that the watcher stood still for a moment, as on a busy machine it may, is `stood`."""
+        return [each for each in self.seen.missed if not each.startswith(STOOD)]
+
+    @property
+    def stood(self) -> float:
+        """Milliseconds for which the watcher stood still, where that is told; else 0."""
+        told = (each.removeprefix(STOOD) for each in self.seen.missed if each.startswith(STOOD))
+        return max((float(each.split()[0]) for each in told), default=0)
+
+    @property
     def lost(self) -> int:
         """Probes that never came."""
         return sum(each.lost for each in self.seen.probes.bins)
@@ -79,6 +91,17 @@ class Observed:
     def sent(self) -> int:
         """Probes that were sent."""
         return sum(each.sent for each in self.seen.probes.bins)
+
+
+def children() -> list[int]:
+    """Processes of this one, the youngest last: while a fabric is observed these are prober and watcher."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def pid_of(lab: Fabric, node: str, daemon: str) -> int:
+    """The process of a node's daemon."""
+    found = lab.live.door(node).processes()
+    return next(each.pid for each in found if each.argv and os.path.basename(each.argv[0]) == daemon)
 
 
 def pass_time(seconds: float) -> None:

@@ -108,6 +108,7 @@ def shifted(log: ProbeLog, zero: float) -> ProbeLog:
 def moved_by(log: TrafficLog, zero: float) -> TrafficLog:
     """The same with all times counted from `zero`."""
     iterations = tuple(replace(each, begun=each.begun - zero, ended=each.ended - zero) for each in log.iterations)
-    return replace(
-        log, iterations=iterations, moved=tuple(replace(each, begun=each.begun - zero) for each in log.moved)
-    )
+    transfers = tuple(replace(each, begun=each.begun - zero) for each in log.transfers)
+    moved = tuple(replace(each, begun=each.begun - zero) for each in log.moved)
+    begun, ended = log.begun - zero, log.ended - zero
+    return replace(log, begun=begun, ended=ended, iterations=iterations, transfers=transfers, moved=moved)

@@ -5,12 +5,14 @@ from which messages and the documentation are made.
 """
 
 from collections.abc import Iterator, Mapping
+from math import ceil, floor
 
 from msgspec import Struct
 
 from labs.chaos.model import Episode, Event, Kind, Recording
 from labs.traffic.endpoint.model import TrafficLog
 
+EXACT = 1e-6  # of a short time: what the sums of fractions may be wrong by
 SECONDS, COUNT, RATE = "s", "", "bit/s"
 
 
@@ -51,6 +53,7 @@ SERIES: dict[str, Described] = {
         ("step", "source", "target"),
     ),
     "goodput": Described("bytes that were acknowledged, in short times", RATE, ("workload",)),
+    "fct": Described("how long one transfer took until all of it was acknowledged, at its begin", SECONDS, FLOW),
     "iteration": Described("how long a workload's collective took, at its begin", SECONDS, ("workload",)),
     "busbw": Described("its bus bandwidth in NCCL's terms", RATE, ("workload",)),
     "retransmitted": Described("packets that queue pairs sent again, in all", COUNT, FLOW),
@@ -96,11 +99,13 @@ def _samples(recording: Recording) -> Iterator[tuple[str, Sample]]:
 
 
 def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
-    """A time in which nothing was acknowledged is a sample of 0."""
+    """What of a workload is a sample each."""
     named = {"workload": log.wanted.name}
-    counts = {round(each.begun / log.width): each.count for each in log.moved}
-    for number in range(min(counts, default=0), max(counts, default=-1) + 1):
-        yield "goodput", Sample(number * log.width, counts.get(number, 0) * 8 / log.width, named)
+    for begun, count in filled(log):
+        yield "goodput", Sample(begun, count * 8 / log.width, named)
+    for transfer in log.transfers:
+        labels = {**named, "source": transfer.source, "target": transfer.target}
+        yield "fct", Sample(transfer.begun, transfer.seconds, labels)
     for each in log.iterations:
         yield "iteration", Sample(each.begun, each.ended - each.begun, named)
         yield "busbw", Sample(each.begun, each.busbw * 8, named)
@@ -110,6 +115,16 @@ def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
         yield "timeouts", Sample(ended, flow.timeouts, labels)
         yield "naks", Sample(ended, flow.naks_rx, labels)
         yield "cnps", Sample(ended, flow.cnps_rx, labels)
+
+
+def filled(log: TrafficLog) -> Iterator[tuple[float, int]]:
+    """Bytes that were acknowledged in each short time that lies wholly within the workload's, also where there were
+    none: a job that stands still is seen to."""
+    first = log.moved[0].begun if log.moved else log.begun
+    counts = {round((each.begun - first) / log.width): each.count for each in log.moved}
+    start, stop = ceil((log.begun - first) / log.width - EXACT), floor((log.ended - first) / log.width + EXACT)
+    for number in range(start, stop):
+        yield first + number * log.width, counts.get(number, 0)
 
 
 def _of_event(event: Event) -> Iterator[tuple[str, Sample]]:

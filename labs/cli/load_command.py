@@ -13,10 +13,10 @@ from labs.extras import equip
 from topologies.errors import EXIT_CHECK_FAILED, EXIT_FINE, Mistake
 
 if TYPE_CHECKING:
-    from labs.traffic.endpoint.model import TrafficLog, Wanted
+    from labs.traffic.endpoint.model import Fidelity, TrafficLog, Wanted
     from topologies.runtime.model import LabRecord
 
-COLUMNS = ("FROM", "TO", "FRAMES", "BYTES", "SENT AGAIN", "TIMEOUTS", "NAKS", "CNPS", "MARKED")
+COLUMNS = ("FROM", "TO", "SENT", "RECEIVED", "BYTES", "SENT AGAIN", "TIMEOUTS", "NAKS", "CNPS", "MARKED")
 
 
 def run(
@@ -90,23 +90,39 @@ def _report(log: "TrafficLog", begun: float) -> dict[str, object]:
 
 def _show(log: "TrafficLog") -> None:
     rows = [
-        (f.source, f.target, f.frames_tx, f.bytes_acked, f.frames_retransmitted, f.timeouts, f.naks_rx, f.cnps_rx,
-         f.ecn_marked_rx)
+        (f.source, f.target, f.frames_tx, f.frames_rx, f.bytes_acked, f.frames_retransmitted, f.timeouts, f.naks_rx,
+         f.cnps_rx, f.ecn_marked_rx)
         for f in log.flows
     ]  # fmt: skip
     screen.table(COLUMNS, [[str(cell) for cell in row] for row in rows])
     screen.result("")
+    _show_times(log)
+    for words in _fidelity(log.fidelity):
+        screen.result(f"fidelity        {words}")
+    slower = f"DCQCN ran {log.wanted.dilation:,.0f} times slower than at {log.wanted.line_rate / 1e9:g} Gbit/s"
+    screen.result(f"dilation        {slower}")
+    name = log.wanted.collective
+    screen.verdict(f"{name} ended: {log.failed}" if log.failed else f"{name} went on to the end", good=not log.failed)
+
+
+def _show_times(log: "TrafficLog") -> None:
     times = sorted(each.ended - each.begun for each in log.iterations)
     speeds = sorted(each.busbw for each in log.iterations)
+    spent = sorted(each.seconds for each in log.transfers)
     if times:
         middle = len(times) // 2
         words = f"median {times[middle] * 1000:.0f} ms, longest {times[-1] * 1000:.0f} ms"
         screen.result(f"iterations      {len(times)}, {words}")
         screen.result(f"bus bandwidth   {speeds[middle] * 8 / 1e6:.1f} Mbit/s in the median, as NCCL counts it")
-    screen.result(
-        f"fidelity        the loop was away for {log.late * 1000:.1f} ms at most, {log.refused} frames found no room"
-    )
-    slower = f"DCQCN ran {log.wanted.dilation:,.0f} times slower than at {log.wanted.line_rate / 1e9:g} Gbit/s"
-    screen.result(f"dilation        {slower}")
-    name = log.wanted.collective
-    screen.verdict(f"{name} ended: {log.failed}" if log.failed else f"{name} went on to the end", good=not log.failed)
+    if spent:
+        middle, late = len(spent) // 2, len(spent) * 99 // 100
+        words = f"median {spent[middle] * 1000:.0f} ms, 99 % within {spent[late] * 1000:.0f} ms"
+        beyond = f"; of {log.unkept} more nothing was kept" if log.unkept else ""
+        screen.result(f"transfers       {len(spent)}, {words}{beyond}")
+
+
+def _fidelity(found: "Fidelity") -> list[str]:
+    """What the machine was up to, and what that puts in doubt."""
+    late = f"the loop was away for {found.late * 1000:.1f} ms at most, NICs were {found.behind:.1%} below their rate"
+    sums = f"{late}, {found.refused} frames had to wait for room"
+    return [f"{'degraded' if found.doubts else 'ok'}: {sums}", *found.doubts]

@@ -30,16 +30,16 @@ with fabric(Path(sys.argv[1]), "u", hosts=1) as lab:
         pass_time(0.5)
         lab.live.act("spine1", Action.START)
         lab.settle()
-    print("quiet:", quiet.lost, quiet.seen.events, quiet.seen.missed, quiet.sent >= RATE * lasted)
+    print("quiet:", quiet.lost, quiet.seen.events, quiet.missed, quiet.sent >= RATE * lasted)
     print("down:", sorted(each.node for each in observed.events(Kind.BGP_DOWN) if each.subject == "spine1"))
     print("up:", sorted({each.subject for each in observed.events(Kind.BGP_UP, node="spine1")}))
-    print("open:", [each for each in observed.outages() if each.ended is None], observed.seen.missed)
+    print("open:", [each for each in observed.outages() if each.ended is None], observed.missed)
 """
 SEEN = """\
-quiet: 0 () () True
+quiet: 0 () [] True
 down: ['leaf1', 'leaf2']
 up: ['leaf1', 'leaf2']
-open: [] ()
+open: [] []
 """
 
 

@@ -32,12 +32,14 @@ class Job(Struct, frozen=True):
     median: str
     longest: str
     busbw: str
+    transfer: str
     again: int
     timeouts: int
     naks: int
     cnps: int
     late: str
     refused: int
+    doubts: tuple[str, ...]
     dilation: str
 
 
@@ -77,6 +79,7 @@ def job(log: TrafficLog) -> Job:
     """The row of one workload."""
     times = sorted(each.ended - each.begun for each in log.iterations)
     speeds = sorted(each.busbw * 8 for each in log.iterations)
+    spent = sorted(each.seconds for each in log.transfers)
     return Job(
         name=log.wanted.name,
         collective=log.wanted.collective,
@@ -84,12 +87,14 @@ def job(log: TrafficLog) -> Job:
         median=figure(times[len(times) // 2], SECONDS) if times else "",
         longest=figure(times[-1], SECONDS) if times else "",
         busbw=figure(speeds[len(speeds) // 2], RATE) if speeds else "",
+        transfer=figure(spent[len(spent) * 99 // 100], SECONDS) if spent else "",
         again=sum(each.frames_retransmitted for each in log.flows),
         timeouts=sum(each.timeouts for each in log.flows),
         naks=sum(each.naks_rx for each in log.flows),
         cnps=sum(each.cnps_rx for each in log.flows),
-        late=figure(log.late, SECONDS),
-        refused=log.refused,
+        late=figure(log.fidelity.late, SECONDS),
+        refused=log.fidelity.refused,
+        doubts=log.fidelity.doubts,
         dilation=f"{log.wanted.dilation:,.0f}",
     )
 

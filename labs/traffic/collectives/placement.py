@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from labs.traffic.collectives import RAILED, collective
 from labs.traffic.collectives.model import Ranks, Schedule, Step
 from topologies.errors import Mistake
 
@@ -45,6 +46,15 @@ def railed(schedule: Schedule, gpus: int) -> Schedule:
     _check(gpus)
     steps = tuple(_on_rails(step, gpus) for step in schedule.steps)
     return Schedule(schedule.ranks * gpus, schedule.blocks * gpus, schedule.block_bytes / gpus, steps)
+
+
+def scheduled(name: str, size: float, hosts: Ranks, gpus: int, seed: int = 0) -> Schedule:
+    """A collective among all GPUs of these hosts, by the numbers of their NICs. Raises Mistake for an unknown one."""
+    _check(gpus)
+    nics = (hosts[:, None] * gpus + np.arange(gpus)).ravel()
+    if name in RAILED and len(hosts):
+        return placed(railed(collective(name, len(hosts), size, seed), gpus), nics)
+    return placed(collective(name, max(len(nics), 1), size, seed), nics)
 
 
 def placed(schedule: Schedule, where: Ranks) -> Schedule:

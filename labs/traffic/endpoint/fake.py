@@ -37,5 +37,9 @@ class FakeLink:
         frames, self._came = self._came, deque()
         return [found for each in frames if (found := heard(each)) is not None]
 
+    def overrun(self) -> int:
+        """None: it has room for all."""
+        return 0
+
     def close(self) -> None:
         """Nothing is held."""

@@ -4,18 +4,25 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from labs.traffic.endpoint.frames import Heard
+
+TRANSFERS = 20_000  # kept one by one
+MOST_LOST = 0.05  # share of time that may be lost without a doubt
 
 
 class Link(Protocol):
     """One NIC's way onto the wire and back."""
 
     def send(self, frame: bytes) -> bool:
-        """Send a frame; False where there was no room for it, and it was not sent."""
+        """Send a frame; False where there was no room, and it was not sent. A dead cable takes it and loses it."""
 
     def heard(self) -> Sequence[Heard]:
-        """What came since the last call."""
+        """Some of what came since the last call, in order."""
+
+    def overrun(self) -> int:
+        """How many frames came, in all, and were lost because nobody had listened for too long."""
 
     def close(self) -> None:
         """Let go of the wire."""
@@ -53,13 +60,26 @@ class Iteration(Struct, frozen=True):
     busbw: float
 
 
+class Transfer(Struct, frozen=True):
+    """What one NIC had to send to another in one step: `size` bytes, when it began, and how long it was until all of it
+    was acknowledged (the flow completion time)."""
+
+    begun: float
+    seconds: float
+    source: str
+    target: str
+    size: int
+
+
 class Flow(Struct, frozen=True):
     """What all queue pairs from one NIC to another went through, in Open Traffic Generator's names where it has any.
-    `ecn_marked_rx` is counted by the one that receives, all else by the one that sends."""
+    `frames_rx` and `ecn_marked_rx` are counted by the one that receives, all else by the one that sends. What was on
+    its way when it ended counts as sent and not as received."""
 
     source: str
     target: str
     frames_tx: int
+    frames_rx: int
     bytes_acked: int
     frames_retransmitted: int
     timeouts: int
@@ -75,15 +95,51 @@ class Moved(Struct, frozen=True):
     count: int
 
 
+class Fidelity(Struct, frozen=True):
+    """Whether the machine kept up with what it was to play. `late` is the longest time in which the loop did not come
+    round, `behind` the share of time in which a NIC was to send and the loop was not there, of the NIC that had most of
+    it: so much below its rate it was. `refused` counts frames that found no room and were sent later, `overrun` those
+    that came and were lost for want of room, `steal` is the share of the processors' time that went to other virtual
+    machines.
+
+    `doubts` are reasons not to blame the fabric for what was measured; there are none where the machine kept up.
+    """
+
+    late: float
+    behind: float
+    refused: int
+    overrun: int
+    steal: float
+    doubts: tuple[str, ...] = ()
+
+
+def judged(found: Fidelity, timeout: float) -> Fidelity:
+    """The same with its doubts; `timeout` is how many seconds a queue pair waits for an acknowledge."""
+    doubts = []
+    if found.overrun:
+        doubts.append(f"{found.overrun} frames came and were lost because the loop was not there to hear them")
+    if found.late > timeout / 2:
+        doubts.append(f"the loop was away for {found.late * 1000:.0f} ms, and queue pairs wait {timeout * 1000:.0f} ms")
+    if found.behind > MOST_LOST:
+        doubts.append(f"a NIC was {found.behind:.0%} below its rate because the loop came late")
+    if found.steal > MOST_LOST:
+        doubts.append(f"{found.steal:.0%} of the processors' time went to other virtual machines")
+    return replace(found, doubts=tuple(doubts))
+
+
 class TrafficLog(Struct, frozen=True):
-    """What came of one workload. `failed` says why it ended before it was told to; `refused` counts frames that found
-    no room and were not sent, `late` is the longest time in which the loop did not come round."""
+    """What came of one workload. `transfers` are the first TRANSFERS of all that were completed, `unkept` counts those
+    beyond; `moved` are bytes in times of `width` seconds, where there were any. `failed` says why it ended before it
+    was told to."""
 
     wanted: Wanted
+    begun: float
+    ended: float
     iterations: tuple[Iteration, ...]
+    transfers: tuple[Transfer, ...]
+    unkept: int
     flows: tuple[Flow, ...]
     moved: tuple[Moved, ...]
     width: float
-    refused: int
-    late: float
+    fidelity: Fidelity
     failed: str = ""

@@ -8,16 +8,19 @@ import ctypes
 import errno
 import socket
 import struct
+from itertools import takewhile
 
 from labs.traffic.endpoint.frames import Heard, heard
 from labs.traffic.roce.explain import PORT
 from labs.traffic.wire import filter
-from labs.traffic.wire.interface import ALL, IGNORE_OUTGOING, SOL_PACKET, Network, naming, packet_socket
+from labs.traffic.wire.interface import ALL, IGNORE_OUTGOING, SOL_PACKET, STATISTICS, Network, naming, packet_socket
 from labs.traffic.wire.rx_ring import SO_ATTACH_FILTER
 
 ROOM = 4 << 20  # bytes that may wait to be heard
 LARGEST = 65535
+TURN = 256  # frames that are heard in one turn, so that whoever sends much cannot keep the loop
 GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)  # the interface is down, or was taken away
+LOST = (*GONE, errno.EMSGSIZE)  # what a NIC with a dead cable, or one that takes shorter packets, does without a word
 NO_ROOM = (errno.ENOBUFS, errno.EAGAIN)
 _RECEIVE_ROOM_FORCE = 33
 
@@ -28,6 +31,7 @@ class Nic:
     def __init__(self, network: Network, interface: str, address: str) -> None:
         """Open it. Raises Mistake and Fault as packet sockets do."""
         place = f"{network.node}:{interface}"
+        self._dropped = 0
         self._mouth, _, _ = packet_socket(network, interface)
         self._ear, _, _ = packet_socket(network, interface)
         self._silencer = network.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
@@ -45,22 +49,26 @@ class Nic:
         self._ear.setblocking(False)
 
     def send(self, frame: bytes) -> bool:
-        """Send a frame; False where there was no room, or no interface, and it was not sent."""
+        """Send a frame; False where there was no room, and it was not sent. What a dead interface takes is lost."""
         try:
             self._mouth.send(frame)
         except OSError as error:
-            if error.errno in (*NO_ROOM, *GONE):
+            if error.errno in NO_ROOM:
                 return False
-            raise
+            if error.errno not in LOST:
+                raise
         return True
 
     def heard(self) -> list[Heard]:
-        """What came since the last call, undamaged."""
-        found = []
-        while data := self._read():
-            if packet := heard(data):
-                found.append(packet)
-        return found
+        """What came since the last call, undamaged; TURN frames at most."""
+        frames = takewhile(bool, (self._read() for _ in range(TURN)))
+        return [found for each in frames if (found := heard(each)) is not None]
+
+    def overrun(self) -> int:
+        """Frames that came while all room for them was taken."""
+        _, dropped = struct.unpack("2I", self._ear.getsockopt(SOL_PACKET, STATISTICS, 8))
+        self._dropped += dropped  # the kernel counts from the last question
+        return self._dropped
 
     def close(self) -> None:
         """Close all three."""

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from math import inf
 
 from msgspec import Struct
 
 from labs.traffic.endpoint.engine import End, Engine, Port
 from labs.traffic.endpoint.frames import Route
 from labs.traffic.endpoint.model import Link, Wanted
-from labs.traffic.endpoint.workload import REGION, Job, talking
+from labs.traffic.endpoint.workload import REGION, Job, Ranks, rounds
 from labs.traffic.qp.dcqcn.parameters import Dcqcn
-from labs.traffic.qp.model import Settings
+from labs.traffic.qp.model import MTUS, Settings
 from labs.traffic.qp.pair import QueuePair
 from labs.traffic.roce.entropy import port_of
 from topologies.errors import Mistake
@@ -19,6 +20,7 @@ from topologies.model import Role
 from topologies.plan import Plan
 
 CATCH_UP = 2_000_000  # ns that the loop may come late without a loss of rate
+LARGEST_HEADERS = 20 + 8 + 12 + 16 + 4  # IPv4, UDP, base, RDMA, and the CRC
 FIRST = 0x11  # the lowest number of a queue pair; 0 and 1 are management's
 
 
@@ -30,6 +32,7 @@ class Seat(Struct, frozen=True):
     mac: bytes
     next_mac: bytes
     address: str
+    mtu: int = 9500  # bytes
 
     @property
     def name(self) -> str:
@@ -50,7 +53,7 @@ def seats(plan: Plan) -> list[Seat]:
             own = [cidr.partition("/")[0] for cidr in port.addresses]
             usable = [each for each in own if each in node.probe_addresses] or list(node.probe_addresses)
             address = next((each for each in usable if ":" not in each), usable[0])
-            found.append(Seat(node.name, port.name, _octets(port.mac), _octets(port.peer_mac), address))
+            found.append(Seat(node.name, port.name, _octets(port.mac), _octets(port.peer_mac), address, port.mtu))
     if len(found) < 2:
         raise Mistake(f"fabric {plan.fabric} has {len(found)} NICs of hosts; traffic needs two (hosts_per_leaf)")
     return found
@@ -59,9 +62,11 @@ def seats(plan: Plan) -> list[Seat]:
 def engine(
     wanted: Wanted, places: list[Seat], open_link: Callable[[Seat], Link], first: int = FIRST
 ) -> tuple[Engine, Job]:
-    """A workload's queue pairs on its NICs; `first` is the lowest number of a queue pair."""
-    gpus = len(places) // len({each.node for each in places})
-    pairs = talking(wanted, len(places) // gpus, gpus)
+    """A workload's queue pairs on its NICs; `first` is the lowest number of a queue pair. Raises Mistake for an unknown
+    collective, and for packets that the NICs cannot take."""
+    _refuse_large(wanted, places)
+    steps = rounds(wanted, _ranks(places))
+    pairs = sorted({pair for step in steps for pair in step})
     parameters = replace(Dcqcn(line_rate=wanted.line_rate).dilated(wanted.dilation), catch_up=CATCH_UP)
     settings = Settings(mtu=wanted.mtu)
     used = sorted({rank for pair in pairs for rank in pair})
@@ -81,7 +86,27 @@ def engine(
         ports[target].add(receiver)
         ends[source, target].append((sender, receiver))
     names = [each.name for each in places]
-    return Engine({names[rank]: port for rank, port in ports.items()}), Job(wanted, names, gpus, ends)
+    waits = inf if settings.timeout_ns is None else settings.timeout_ns / 1e9
+    machine = Engine({names[rank]: port for rank, port in ports.items()}, waits)
+    return machine, Job(wanted, names, steps, ends)
+
+
+def _ranks(places: list[Seat]) -> Ranks:
+    """All hosts of a fabric have equally many NICs."""
+    hosts = len({each.node for each in places})
+    return Ranks(hosts, len(places) // hosts)
+
+
+def _refuse_large(wanted: Wanted, places: list[Seat]) -> None:
+    """A packet with all its headers must fit every NIC."""
+    least = min(places, key=lambda each: each.mtu)
+    headers = LARGEST_HEADERS + (20 if ":" in least.address else 0)
+    if wanted.mtu + headers > least.mtu:
+        fit = [each for each in MTUS if each + headers <= least.mtu]
+        raise Mistake(
+            f"mtu: {wanted.mtu} bytes and {headers} of headers do not fit {least.name}, whose MTU is {least.mtu}; "
+            + (f"there are {', '.join(map(str, fit))}" if fit else "no size does")
+        )
 
 
 def _route(source: Seat, target: Seat, own: int, peer: int) -> Route:

@@ -5,69 +5,99 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from msgspec import Struct
 
+from labs.traffic.collectives import Schedule
 from labs.traffic.collectives.nccl import algbw, busbw
-from labs.traffic.collectives.placement import carried
+from labs.traffic.collectives.placement import carried, scheduled
 from labs.traffic.endpoint.engine import End
-from labs.traffic.endpoint.model import Flow, Iteration, Moved, TrafficLog, Wanted
-from labs.traffic.flows.what_if import scheduled
+from labs.traffic.endpoint.model import TRANSFERS, Fidelity, Flow, Iteration, Moved, TrafficLog, Transfer, Wanted
 from labs.traffic.qp.model import Completion, Operation, Region, Request, Status
 
-CHUNK = 16 << 10  # bytes of a message; a transfer is as many as it takes, so that its progress is seen
+CHUNK = 16 << 10  # bytes of a message at most; a transfer is as many as it takes, so that its progress is seen
 WIDTH = 0.05  # seconds of what `moved` counts
 RKEY = 1
 REGION = Region(RKEY, 0, 1 << 40)  # what every queue pair lets its peer write to
 _NS = 1e9
 
+Pair = tuple[int, int]  # source and target, as numbers of NICs
 
-def transfers(wanted: Wanted, hosts: int, gpus: int) -> Iterator[list[tuple[int, int, int]]]:
-    """Each round of a workload as (source, destination, bytes), by the numbers of NICs, of which a host has `gpus`.
 
-    Rails are kept: what goes to a GPU of another rail leaves by its host's NIC of that rail, where NVLink brings it;
-    what stays within a host is not on the fabric.
-    """
-    schedule = scheduled(wanted.collective, wanted.size, np.arange(hosts), gpus, wanted.seed)
+class Ranks(Struct, frozen=True):
+    """One a NIC, host by host: rank = host * gpus + k, and k is the rail that it stands on."""
+
+    hosts: int
+    gpus: int = 1
+
+
+def transfers(schedule: Schedule, gpus: int = 1) -> Iterator[dict[Pair, int]]:
+    """The bytes from NIC to NIC in each round of a schedule. What stays within a host is NVLink's, which takes no time,
+    and so is the way to the NIC of the receiver's rail."""
     for step in schedule.steps:
-        way, size = carried(step.source, step.destination, gpus), round(step.count * schedule.block_bytes)
-        inside = way.inside.tolist()
-        pairs = list(zip(way.source.tolist(), way.destination.tolist(), inside, strict=True))
+        size = round(step.count * schedule.block_bytes)
+        way = carried(step.source, step.destination, gpus)
+        moved = Counter[Pair]()
+        for source, target in zip(way.source[~way.inside].tolist(), way.destination[~way.inside].tolist(), strict=True):
+            moved[source, target] += size
         for _ in range(step.rounds):
-            yield [(source, target, size) for source, target, within in pairs if size and not within]
+            yield {pair: count for pair, count in moved.items() if count}
 
 
-def talking(wanted: Wanted, hosts: int, gpus: int) -> list[tuple[int, int]]:
-    """Which NICs send to which in a workload."""
-    return sorted({(source, target) for step in transfers(wanted, hosts, gpus) for source, target, _ in step})
+def rounds(wanted: Wanted, ranks: Ranks) -> list[dict[Pair, int]]:
+    """One iteration of a workload, round by round. Raises Mistake for an unknown collective."""
+    made = scheduled(wanted.collective, wanted.size, np.arange(ranks.hosts), ranks.gpus, wanted.seed)
+    return [each for each in transfers(made, ranks.gpus) if each]
+
+
+def messages(size: int, queue_pairs: int, mtu: int) -> list[int]:
+    """The bytes of each message of a transfer: equal shares for all queue pairs, as far as whole packets go, and none
+    above CHUNK."""
+    share = -(-size // (mtu * queue_pairs)) * mtu
+    longest = min(share, CHUNK)
+    return [min(longest, size - at) for at in range(0, size, longest)] if size else []
+
+
+class _Open(Struct):
+    """A transfer under way: when it began, and how many messages of it are not acknowledged."""
+
+    begun: int
+    size: int
+    left: int
 
 
 class Job:
-    """A workload as it runs, over the NICs of these names, `gpus` a host. `ends` are the queue pairs from one NIC to
-    another: of each the end that sends, and the one that receives."""
+    """A workload as it runs. `ends` are the queue pairs from one rank to another: of each the end that sends, and the
+    one that receives."""
 
     def __init__(
-        self, wanted: Wanted, names: list[str], gpus: int, ends: Mapping[tuple[int, int], list[tuple[End, End]]]
+        self, wanted: Wanted, names: list[str], steps: list[dict[Pair, int]], ends: Mapping[Pair, list[tuple[End, End]]]
     ) -> None:
         self.failed = ""
-        self._wanted, self._names, self._ends = wanted, names, ends
-        self._steps = list(transfers(wanted, len(names) // gpus, gpus))
+        self._wanted, self._names, self._steps, self._ends = wanted, names, steps, ends
         self._pair_of = {end.pair.number: pair for pair, each in ends.items() for end, _ in each}
-        self._next, self._waiting, self._ids = 0, 0, 0
-        self._begun: int | None = None
+        self._next = 0
+        self._posted = Counter[Pair]()
+        self._open: dict[Pair, _Open] = {}
+        self._first: int | None = None  # when all of it began
+        self._begun = 0  # when this iteration did
         self._iterations: list[Iteration] = []
-        self._moved: Counter[int] = Counter()
-        self._acked: Counter[tuple[int, int]] = Counter()
+        self._transfers: list[Transfer] = []
+        self._unkept = 0
+        self._moved = Counter[int]()
+        self._acked = Counter[Pair]()
 
     def advance(self, now: int) -> None:
         """Begin the next step where nothing of the last one is on its way; after the last, begin anew."""
-        if self._waiting or self.failed or not self._steps:
+        if self._first is None:
+            self._first = self._begun = now
+        if self._open or self.failed or not self._steps:
             return
         if self._next == len(self._steps):
             self._next = 0
             self._end(now)
-        if self._next == 0:
             self._begun = now
-        for source, target, size in self._steps[self._next]:
-            self._post(source, target, size)
+        for pair, size in self._steps[self._next].items():
+            self._post(pair, size, now)
         self._next += 1
 
     def completed(self, end: End, done: Completion, now: int) -> None:
@@ -79,27 +109,46 @@ class Job:
             source, target = (self._names[rank] for rank in pair)
             self.failed = f"{source} to {target}: {done.status}"
             return
-        self._waiting -= 1
         self._acked[pair] += done.length
         self._moved[int(now / _NS / WIDTH)] += done.length
+        self._open[pair].left -= 1
+        if not self._open[pair].left:
+            self._keep(pair, self._open.pop(pair), now)
 
-    def log(self, refused: int, late: float) -> TrafficLog:
+    def log(self, fidelity: Fidelity, now: int) -> TrafficLog:
         """What came of it so far."""
-        moved = tuple(Moved(at * WIDTH, count) for at, count in sorted(self._moved.items()))
-        flows = tuple(self._flow(pair, ends) for pair, ends in self._ends.items())
-        return TrafficLog(self._wanted, tuple(self._iterations), flows, moved, WIDTH, refused, late, self.failed)
+        return TrafficLog(
+            wanted=self._wanted,
+            begun=(now if self._first is None else self._first) / _NS,
+            ended=now / _NS,
+            iterations=tuple(self._iterations),
+            transfers=tuple(self._transfers),
+            unkept=self._unkept,
+            flows=tuple(self._flow(pair, ends) for pair, ends in self._ends.items()),
+            moved=tuple(Moved(at * WIDTH, count) for at, count in sorted(self._moved.items())),
+            width=WIDTH,
+            fidelity=fidelity,
+            failed=self.failed,
+        )
 
-    def _post(self, source: int, target: int, size: int) -> None:
-        ends = self._ends[source, target]
-        chunks = [min(CHUNK, size - at) for at in range(0, size, CHUNK)]
-        for number, chunk in enumerate(chunks):
-            self._ids += 1
-            self._waiting += 1
-            ends[number % len(ends)][0].pair.post(Request(self._ids, Operation.WRITE, chunk, rkey=RKEY))
+    def _post(self, pair: Pair, size: int, now: int) -> None:
+        ends = self._ends[pair]
+        sizes = messages(size, len(ends), self._wanted.mtu)
+        self._open[pair] = _Open(now, size, len(sizes))
+        for each in sizes:
+            number = self._posted[pair]
+            self._posted[pair] += 1  # goes on where the last transfer ended, or the first queue pairs had most
+            ends[number % len(ends)][0].post(Request(number, Operation.WRITE, each, rkey=RKEY))
+
+    def _keep(self, pair: Pair, each: _Open, now: int) -> None:
+        """Take down a transfer that is complete, as long as there is room."""
+        if len(self._transfers) == TRANSFERS:
+            self._unkept += 1
+            return
+        source, target = (self._names[rank] for rank in pair)
+        self._transfers.append(Transfer(each.begun / _NS, (now - each.begun) / _NS, source, target, each.size))
 
     def _end(self, now: int) -> None:
-        if self._begun is None:
-            return
         begun, ended = self._begun / _NS, now / _NS
         speeds = (algbw(self._wanted.size, ended - begun), self._bus(ended - begun)) if ended > begun else (0.0, 0.0)
         self._iterations.append(Iteration(begun, ended, *speeds))
@@ -107,12 +156,13 @@ class Job:
     def _bus(self, seconds: float) -> float:
         return busbw(self._wanted.collective, len(self._names), self._wanted.size, seconds)
 
-    def _flow(self, pair: tuple[int, int], ends: list[tuple[End, End]]) -> Flow:
+    def _flow(self, pair: Pair, ends: list[tuple[End, End]]) -> Flow:
         counts = [end.pair.counts for end, _ in ends]
         return Flow(
             source=self._names[pair[0]],
             target=self._names[pair[1]],
-            frames_tx=sum(end.frames for end, _ in ends),
+            frames_tx=sum(end.sent for end, _ in ends),
+            frames_rx=sum(far.heard for _, far in ends),
             bytes_acked=self._acked[pair],
             frames_retransmitted=sum(each.sent_again for each in counts),
             timeouts=sum(each.timeouts for each in counts),

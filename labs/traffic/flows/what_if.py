@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labs.traffic.collectives import RAILED, Schedule, collective
 from labs.traffic.collectives.nccl import busbw
-from labs.traffic.collectives.placement import placed, railed
+from labs.traffic.collectives.placement import scheduled
 from labs.traffic.flows.failing import cut_off
 from labs.traffic.flows.model import HOST, Flags, Floats, Ints, Network, Nics, nics
 from labs.traffic.flows.routing import Routes, routes
@@ -79,14 +78,6 @@ def loss_of(network: Network, dead: Flags, job: Job) -> Loss:
         (before.demand, after.demand),
         before.crossed,
     )
-
-
-def scheduled(workload: str, size: int, hosts: Ints, gpus: int, seed: int) -> Schedule:
-    """A collective among all GPUs of these hosts, by the numbers of their NICs. Raises Mistake for an unknown one."""
-    nics = (hosts[:, None] * gpus + np.arange(gpus)).ravel()
-    if workload in RAILED and len(hosts):
-        return placed(railed(collective(workload, len(hosts), size, seed), gpus), nics)
-    return placed(collective(workload, max(len(nics), 1), size, seed), nics)
 
 
 def _run(network: Network, found: Routes, cards: Nics, job: Job, hosts: Ints) -> Taken:

@@ -3,8 +3,9 @@
 from msgspec.structs import replace
 
 from labs.chaos.model import Bin, Episode, Event, Fidelity, Flow, Kind, Outage, ProbeLog, Recording
+from labs.traffic.endpoint.model import Fidelity as Kept
 from labs.traffic.endpoint.model import Flow as Traffic
-from labs.traffic.endpoint.model import Iteration, Moved, TrafficLog, Wanted
+from labs.traffic.endpoint.model import Iteration, Moved, TrafficLog, Transfer, Wanted
 
 FLOWS = tuple(
     Flow(source, target, "ipv4", number, f"10.0.0.{source[-1]}", f"10.0.0.{target[-1]}", 16)
@@ -13,12 +14,15 @@ FLOWS = tuple(
 )
 TRAFFIC = TrafficLog(
     Wanted("job", "all-reduce", 1000),
+    0.1,
+    0.6,
     (Iteration(0.1, 0.3, 5000.0, 5000.0), Iteration(0.3, 0.6, 3333.0, 3333.0)),
-    (Traffic("h1:eth1", "h2:eth1", 10, 1000, 2, 1, 1, 3, 4),),
+    (Transfer(0.1, 0.15, "h1:eth1", "h2:eth1", 400), Transfer(0.3, 0.3, "h1:eth1", "h2:eth1", 600)),
+    0,
+    (Traffic("h1:eth1", "h2:eth1", 10, 9, 1000, 2, 1, 1, 3, 4),),
     (Moved(0.1, 400), Moved(0.5, 600)),
     0.1,
-    0,
-    0.001,
+    Kept(0.001, 0.0, 0, 0, 0.0),
 )
 FIDELITY = Fidelity(0.01, 0.0001, 0.0005, 0.002, 0, 0)
 EPISODE = Episode("cut", "link-down", "leaf1:eth1", 1.0, 1.01, 2.0, 2.02)

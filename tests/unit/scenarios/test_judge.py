@@ -6,6 +6,7 @@ from recorded import EPISODE, TRAFFIC, event, recording
 from labs.chaos.judge import Standing, figure, judge
 from labs.chaos.model import Kind, Move
 from labs.chaos.series import SERIES, series
+from labs.traffic.endpoint.model import Moved
 from telemetry.model import Difference, What
 
 MOVE = Move("cut", 2.0, "h1", "h2", touched=False, changed=True)
@@ -49,7 +50,34 @@ def test_goodput_is_zero_where_nothing_was_acknowledged() -> None:
         (0.5, 48_000),
     ]
     assert [round(each.value, 6) for each in found["iteration"]] == [0.2, 0.3]
+    assert [(each.at, each.value, each.labels["target"]) for each in found["fct"]] == [
+        (0.1, 0.15, "h2:eth1"),
+        (0.3, 0.3, "h2:eth1"),
+    ]
     assert [each.value for each in found["retransmitted"]] == [2]
+
+
+def test_a_job_that_stands_still_to_the_end_has_no_goodput_to_the_end() -> None:
+    """Nor does one that never began to move; short times that it had in part are left out."""
+    still = replace(TRAFFIC, begun=0.13, ended=1.05)
+    never = replace(TRAFFIC, begun=0.13, ended=0.44, moved=())
+
+    goodput = {
+        each: [(round(sample.at, 6), round(sample.value)) for sample in series(recording(traffic=(log,)))["goodput"]]
+        for each, log in (("still", still), ("never", never))
+    }
+
+    assert goodput["still"] == [(0.2, 0), (0.3, 0), (0.4, 0), (0.5, 48_000), (0.6, 0), (0.7, 0), (0.8, 0), (0.9, 0)]
+    assert goodput["never"] == [(0.13, 0), (0.23, 0), (0.33, 0)]
+
+
+def test_short_times_stay_apart_wherever_they_begin() -> None:
+    """Half-way between two numbers too, where rounding could put two into one."""
+    moved = tuple(Moved(10.05 + number / 10, 100) for number in range(20))
+
+    log = replace(TRAFFIC, begun=10.05, ended=12.05, moved=moved)
+
+    assert [round(each.value) for each in series(recording(traffic=(log,)))["goodput"]] == [8000] * 20
 
 
 def test_a_workload_that_failed_is_red_where_there_is_one() -> None:

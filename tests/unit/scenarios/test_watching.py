@@ -4,7 +4,7 @@ import pytest
 from fabric_planned import node
 
 from labs.chaos.model import Kind
-from labs.chaos.watching.judging import Allowed, Named, bfd_events, route_events, session_events
+from labs.chaos.watching.judging import Allowed, Named, ask_every, bfd_events, route_events, session_events, speaks_bfd
 from topologies.runtime.netlink_decode import Hop, KernelRoute, RouteChange
 
 UP = "2026/11/26 12:04:04 BGP: [N9HHH-F8H1M] %ADJCHANGE: neighbor {}(spine2) in vrf default Up"
@@ -91,3 +91,14 @@ def test_service_addresses_come_and_go() -> None:
 
     assert [each.kind for each in with_services] == [Kind.ROUTE_ADDED]
     assert [each.kind for each in without] == [Kind.ROUTE_ADDED, Kind.LEAKED]
+
+
+def test_who_speaks_bfd_is_asked() -> None:
+    """As the plan has it."""
+    assert [speaks_bfd(node("leaf1", bfd=bfd)) for bfd in (False, True)] == [False, True]
+
+
+@pytest.mark.parametrize(("nodes", "every"), [(0, 0.02), (1, 0.02), (4, 0.02), (40, 0.2), (1000, 5.0)])
+def test_the_more_nodes_the_rarer_each_is_asked(nodes: int, every: float) -> None:
+    """So that all together cost no more than a few do."""
+    assert ask_every(nodes) == every

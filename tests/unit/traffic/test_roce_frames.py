@@ -20,7 +20,7 @@ from scapy.utils import wrpcap
 from labs.traffic.roce import icrc
 from labs.traffic.roce.explain import Sum, explain
 from labs.traffic.roce.fields import Aeth, Answer, Atomic, Deth, Feth, Reth
-from labs.traffic.roce.headers import BTH, CLASSES, RETH, Extended, frame
+from labs.traffic.roce.headers import AETH, BTH, CLASSES, RETH, Extended, frame
 from labs.traffic.roce.opcodes import CNP, OPCODES, SIZES, Header, Transport
 from topologies.errors import Mistake
 
@@ -214,14 +214,43 @@ def test_padding_of_short_frames_is_no_part_of_them() -> None:
     assert (found.icrc, found.payload) == (Sum.RIGHT, 0)
 
 
-FIELDS = {
-    "infiniband.bth.opcode": lambda made: str(made[BTH].opcode),
-    "infiniband.bth.destqp": lambda made: f"0x{made[BTH].dqpn:06x}",
-    "infiniband.bth.psn": lambda made: str(made[BTH].psn),
-    "infiniband.bth.a": lambda made: str(bool(made[BTH].ackreq)),
-    "infiniband.reth.r_key": lambda made: f"0x{made[RETH].rkey:08x}" if RETH in made else None,
-    "infiniband.reth.dmalen": lambda made: str(made[RETH].dmalen) if RETH in made else None,
+MEMORY = (RETH, CLASSES[Header.ATOMIC])  # whose first fields tshark calls alike
+FIELDS: dict[str, tuple[type[Packet] | tuple[type[Packet], ...], Callable[[Packet], int]]] = {
+    "bth.opcode": (BTH, lambda layer: layer.opcode),
+    "bth.se": (BTH, lambda layer: layer.solicited),
+    "bth.m": (BTH, lambda layer: layer.migreq),
+    "bth.padcnt": (BTH, lambda layer: layer.padcount),
+    "bth.tver": (BTH, lambda layer: layer.version),
+    "bth.p_key": (BTH, lambda layer: layer.pkey),
+    "bth.destqp": (BTH, lambda layer: layer.dqpn),
+    "bth.a": (BTH, lambda layer: layer.ackreq),
+    "bth.psn": (BTH, lambda layer: layer.psn),
+    "invariant.crc": (BTH, lambda layer: layer.icrc),
+    "deth.q_key": (CLASSES[Header.DETH], lambda layer: layer.qkey),
+    "deth.srcqp": (CLASSES[Header.DETH], lambda layer: layer.sqpn),
+    "reth.va": (MEMORY, lambda layer: layer.va),
+    "reth.r_key": (MEMORY, lambda layer: layer.rkey),
+    "reth.dmalen": (RETH, lambda layer: layer.dmalen),
+    "atomiceth.swapdt": (CLASSES[Header.ATOMIC], lambda layer: layer.swapdt),
+    "atomiceth.cmpdt": (CLASSES[Header.ATOMIC], lambda layer: layer.cmpdt),
+    "aeth.syndrome": (AETH, lambda layer: layer.syndrome),
+    "aeth.syndrome.opcode": (AETH, lambda layer: layer.kind),
+    "aeth.msn": (AETH, lambda layer: layer.msn),
+    "atomicacketh.origremdt": (CLASSES[Header.ATOMIC_ACK], lambda layer: layer.origremdt),
+    "immdt": (CLASSES[Header.IMMEDIATE], lambda layer: layer.data),
+    "ieth": (CLASSES[Header.IETH], lambda layer: layer.rkey),
 }
+"""tshark's fields, and where each of them is in a packet as we build it."""
+BYTES = ("immdt", "ieth")  # which tshark has as bytes, not as numbers
+
+
+def number(field: str, text: str) -> int:
+    """A value as tshark writes it."""
+    if text in ("True", "False"):
+        return int(text == "True")
+    return int(text.replace(":", ""), 16) if field in BYTES else int(text, 0)
+
+
 # What tshark 4.0 does not take apart, or not where the specification has it: extended reliable connections, congestion
 # notifications, the later operations, and reliable datagrams, which nobody makes.
 STRANGE = (Transport.XRC, Transport.CNP, Transport.RD)
@@ -231,18 +260,24 @@ NOT_TSHARKS = {each.number for each in OPCODES.values() if each.transport in STR
 @pytest.mark.programs("tshark")
 @pytest.mark.parametrize("carrier", [over_ipv4, over_ipv6], ids=["ipv4", "ipv6"])
 def test_tshark_reads_what_was_built(carrier: Callable[[random.Random], Packet], tmp_path: Path) -> None:
-    """Opcode, queue pair, PSN and the memory headers of every opcode that it knows."""
-    made = [each for opcode, each in one_of_each(carrier, seed=6) if opcode.number not in NOT_TSHARKS]
-    wrpcap(str(tmp_path / "all.pcap"), [Ether(frame(each)) for each in made])
+    """Every field of every header of every opcode that it knows, and no header that was not built."""
+    made = [Ether(frame(each)) for opcode, each in one_of_each(carrier, seed=6) if opcode.number not in NOT_TSHARKS]
+    wrpcap(str(tmp_path / "all.pcap"), made)
 
     words = [str(shutil.which("tshark")), "-r", str(tmp_path / "all.pcap"), "-T", "json", "--no-duplicate-keys"]
-    words += [part for field in FIELDS for part in ("-e", field)]
+    words += [part for field in FIELDS for part in ("-e", f"infiniband.{field}")]
     told = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
 
     assert len(told) == len(made) == 37
     for each, packet_told in zip(made, told, strict=True):
         layers = packet_told["_source"]["layers"]
-        wanted = {field: value for field, say in FIELDS.items() if (value := say(each)) is not None}
-        found = {field: layers[field][0] for field in wanted if field in layers}
-        found["infiniband.bth.a"] = str(found["infiniband.bth.a"] in ("1", "True", "true"))
+        headers = [layer for layer in map(each.getlayer, range(20)) if layer is not None]
+        wanted = {
+            name: say(layer) for name, (kind, say) in FIELDS.items() for layer in headers if isinstance(layer, kind)
+        }
+        found = {
+            field: number(field, layers[f"infiniband.{field}"][0])
+            for field in FIELDS
+            if f"infiniband.{field}" in layers
+        }
         assert found == wanted, OPCODES[each[BTH].opcode].name
