@@ -99,9 +99,9 @@ def test_what_is_explained_is_what_was_built(carrier: Callable[[random.Random], 
         assert read == wanted, opcode.name
 
 
-@pytest.mark.parametrize("header", [Header.RDETH, Header.XRCETH])
+@pytest.mark.parametrize("header", [Header.RDETH, Header.XRCETH, Header.DETH, Header.FETH])
 def test_reserved_bits_are_no_part_of_a_number(header: Header) -> None:
-    """Contexts and receive queues have 24 bits; eight more stand before them."""
+    """Contexts, queue pairs and receive queues have 24 bits, what a flush is for has six: more stand before them."""
     opcode = next(each for each in OPCODES.values() if header in each.headers)
     made = packet(opcode, over_ipv4(random.Random(7)), random.Random(7))
     made[CLASSES[header]].reserved = 0xFF
