@@ -14,7 +14,8 @@ from labs.traffic.endpoint.engine import End
 from labs.traffic.endpoint.model import TRANSFERS, Fidelity, Flow, Iteration, Moved, TrafficLog, Transfer, Wanted
 from labs.traffic.qp.model import Completion, Operation, Region, Request, Status
 
-CHUNK = 16 << 10  # bytes of a message at most; a transfer is as many as it takes, so that its progress is seen
+LONGEST = 16 << 10  # bytes of a message at most
+GRAIN = 0.002  # seconds of a NIC's rate in a message at most: goodput is told by whole messages
 WIDTH = 0.05  # seconds of what `moved` counts
 RKEY = 1
 REGION = Region(RKEY, 0, 1 << 40)  # what every queue pair lets its peer write to
@@ -49,12 +50,13 @@ def rounds(wanted: Wanted, ranks: Ranks) -> list[dict[Pair, int]]:
     return [each for each in transfers(made, ranks.gpus) if each]
 
 
-def messages(size: int, queue_pairs: int, mtu: int) -> list[int]:
+def messages(size: int, wanted: Wanted) -> list[int]:
     """The bytes of each message of a transfer: equal shares for all queue pairs, as far as whole packets go, and none
-    above CHUNK."""
-    share = -(-size // (mtu * queue_pairs)) * mtu
-    longest = min(share, CHUNK)
-    return [min(longest, size - at) for at in range(0, size, longest)] if size else []
+    so long that its progress cannot be seen."""
+    share = -(-size // (wanted.mtu * wanted.queue_pairs))
+    grain = int(wanted.rate * GRAIN / 8 / wanted.mtu)
+    longest = max(min(share, grain, LONGEST // wanted.mtu), 1) * wanted.mtu
+    return [min(longest, size - at) for at in range(0, size, longest)]
 
 
 class _Open(Struct):
@@ -133,7 +135,7 @@ class Job:
 
     def _post(self, pair: Pair, size: int, now: int) -> None:
         ends = self._ends[pair]
-        sizes = messages(size, len(ends), self._wanted.mtu)
+        sizes = messages(size, self._wanted)
         self._open[pair] = _Open(now, size, len(sizes))
         for each in sizes:
             number = self._posted[pair]

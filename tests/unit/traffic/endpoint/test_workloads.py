@@ -323,22 +323,24 @@ def test_stolen_time_is_a_share_of_all_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "queue_pairs", "mtu", "made"),
+    ("size", "queue_pairs", "mtu", "rate", "made"),
     [
-        (0, 4, 1024, []),
-        (1, 4, 1024, [1]),
-        (4096, 4, 1024, [1024] * 4),
-        (4097, 4, 1024, [2048, 2048, 1]),
-        (100_000, 1, 1024, [16_384] * 6 + [1696]),
-        (100_000, 3, 4096, [16_384] * 6 + [1696]),
-        (30_000, 3, 4096, [12_288, 12_288, 5424]),
+        (0, 4, 1024, 1e9, []),
+        (1, 4, 1024, 1e9, [1]),
+        (4096, 4, 1024, 1e9, [1024] * 4),
+        (4097, 4, 1024, 1e9, [2048, 2048, 1]),
+        (100_000, 1, 1024, 1e9, [16_384] * 6 + [1696]),
+        (100_000, 3, 4096, 1e9, [16_384] * 6 + [1696]),
+        (30_000, 3, 4096, 1e9, [12_288, 12_288, 5424]),
+        (10_000, 1, 1024, 20e6, [4096, 4096, 1808]),
+        (10_000, 1, 4096, 1000, [4096, 4096, 1808]),
     ],
 )
 def test_a_transfer_is_cut_into_messages_for_all_queue_pairs(
-    size: int, queue_pairs: int, mtu: int, made: list[int]
+    size: int, queue_pairs: int, mtu: int, rate: float, made: list[int]
 ) -> None:
     """Whole packets but the last one, and no message so long that its progress cannot be seen."""
-    assert messages(size, queue_pairs, mtu) == made
+    assert messages(size, Wanted("job", "permutation", size, queue_pairs, mtu, rate)) == made
 
 
 @pytest.mark.parametrize("size", [3000, 16_384, 1_000_000])
