@@ -120,7 +120,8 @@ def _fits(sample: Sample, choice: Choice, scope: Scope) -> bool:
 
 
 def _in_time(at: float, key: str, episode: Episode, scope: Scope) -> bool:
-    healed = scope.ended if episode.healed is None else episode.healed
+    """A fault lasts until its healing begins; what healing costs comes after it."""
+    healing = scope.ended if episode.healing is None else episode.healing
     if key == "before":
         return at < episode.injected
-    return at >= healed if key == "after" else episode.injected <= at < healed
+    return at >= healing if key == "after" else episode.injected <= at < healing

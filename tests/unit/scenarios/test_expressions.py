@@ -50,9 +50,9 @@ def value(text: str) -> float:
         "count(outage[source=h2]) == 1",
         "count(outage[source!=h2]) == 3",
         "count(outage[source=h*, flow=1]) == 1",
-        "count(outage[during=cut]) == 2",
+        "count(outage[during=cut]) == 1",
         "count(outage[before=cut]) == 1",
-        "count(outage[after=cut]) == 1",
+        "count(outage[after=cut]) == 2",
         "count(outage[during=late]) == 1",  # never healed: to the end
         "count(outage[after=late]) == 0",
         "max(bgp_down) == 0",
