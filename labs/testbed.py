@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from labs.bringup import bring_up, settle, verdict
+from labs.bringup import settle, verdict
+from labs.chaos.beforehand import refuse
 from labs.chaos.faults.model import FAULTS, AnyFault
 from labs.chaos.faults.table import inject
 from labs.chaos.live import Live
@@ -15,7 +16,8 @@ from labs.chaos.model import Outage, ProbeLog
 from labs.chaos.places import settle_places
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.probing.prober import probing
-from labs.chaos.running import EFFECT, OFTEN, refuse_unsteady
+from labs.chaos.running import EFFECT, OFTEN
+from labs.chaos.steady import steady
 from telemetry.model import Difference
 from topologies import deploy
 from topologies.errors import Mistake
@@ -121,7 +123,9 @@ class Testbed:
             step = msgspec.convert({"at": "0s", "lasts": "1s", "name": kind, **keys}, FAULTS[kind])
         except msgspec.ValidationError as error:
             raise Mistake(f"fault {kind}: {error}") from None
-        return settle_places([step], self._live.fabric, self._seed)[0]
+        steps = settle_places([step], self._live.fabric, self._seed)
+        refuse(steps, self._live.record.lab, self._live.fabric, self.plan)
+        return steps[0]
 
 
 @contextmanager
@@ -130,11 +134,5 @@ def open_testbed(
 ) -> Iterator[Testbed]:
     """A fabric, up, converged and checked for the length of a block. Raises Mistake and Fault as `closlab up` does."""
     at = at or here()
-    if source.fabric is None or source.plan is None:
-        raise Mistake(f"{source.path}: tests need a fabric file; a containerlab file has no plan to come back to")
-    brought = bring_up(source, runtime, say=lambda phase, done, of: None, at=at)
-    try:
-        refuse_unsteady(brought)
-        yield Testbed(Live(brought.record, source.fabric, source.plan, at), seed, at)
-    finally:
-        deploy.down(brought.record.name, at=at)
+    with steady(source, runtime, say=lambda phase, done, of: None, at=at) as live:
+        yield Testbed(live, seed, at)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from labs.chaos.places import far_end
 from topologies import deploy, process
-from topologies.errors import Fault, Mistake
+from topologies.errors import Fault
 from topologies.model import Endpoint, Fabric
 from topologies.plan import NodePlan, Plan
 from topologies.runtime.door import Door, open_door
@@ -49,10 +50,7 @@ class Live:
 
     def far(self, end: Endpoint) -> Endpoint:
         """The other end of a cable."""
-        for link in self.fabric.links:
-            if end in link.ends:
-                return link.b if end == link.a else link.a
-        raise Mistake(f"no cable ends at {end}")
+        return endpoint(far_end(str(end), self.fabric))
 
     def link(self, end: Endpoint) -> KernelLink:
         """An interface as its kernel has it; raises Fault where it is gone."""

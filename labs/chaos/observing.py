@@ -15,6 +15,7 @@ from labs.extras import equip
 from labs.traffic.endpoint.model import TrafficLog, Wanted
 from telemetry.model import Difference
 from topologies.aside import Held
+from topologies.plan import Plan
 from topologies.runtime.store import Store
 
 
@@ -75,13 +76,23 @@ def observing(
         yield Observation(prober, watcher, traffic, time.monotonic() + lead)
 
 
+def refuse_traffic(wanted: Sequence[Wanted], plan: Plan) -> None:
+    """Raise Mistake for workloads that cannot be on a fabric; where there are none, no more than the base is needed."""
+    if not wanted:
+        return
+    equip(("numpy",), "labs")
+    from labs.traffic.endpoint.placing import refuse_impossible
+
+    for each in wanted:
+        refuse_impossible(each, plan)
+
+
 @contextmanager
 def loading(live: Live, wanted: Sequence[Wanted]) -> "Iterator[Held[tuple[TrafficLog, ...]] | None]":
     """Workloads that wait to begin; None where there are none, which needs no more than the base of closlab."""
     if not wanted:
         yield None
         return
-    equip(("numpy",), "labs")
     from labs.traffic.endpoint.running import running
 
     with running(live.record, live.plan, wanted) as held:

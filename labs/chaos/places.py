@@ -51,6 +51,15 @@ def rail_cables(fabric: Fabric, rail: int) -> tuple[str, ...]:
     return tuple(str(end) for link in fabric.links for end in link.ends if end.node in leaves)
 
 
+def far_end(end: str, fabric: Fabric) -> str:
+    """The other end of a cable, as NODE:INTERFACE; raises Mistake where none ends there."""
+    for link in fabric.links:
+        for near, far in (link.ends, link.ends[::-1]):
+            if str(near) == end:
+                return str(far)
+    raise Mistake(f"no cable ends at {end}")
+
+
 def _settled(step: AnyFault, fabric: Fabric, seed: int) -> AnyFault:
     place = f"step {step.name!r}"
     changes: dict[str, str] = {}

@@ -4,30 +4,30 @@ import platform
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from labs.bringup import Brought, bring_up, settle, verdict
+from labs.bringup import settle, verdict
+from labs.chaos.beforehand import refuse
 from labs.chaos.durations import seconds
 from labs.chaos.expressions.checking import checked
 from labs.chaos.faults.model import AnyFault
 from labs.chaos.faults.table import inject
 from labs.chaos.judge import judge
-from labs.chaos.live import Injected, Live, endpoint
+from labs.chaos.live import Injected, Live
 from labs.chaos.model import Episode, Flow, Move, Recording, Run
 from labs.chaos.moves import moves, sample
-from labs.chaos.observing import completed, observing
-from labs.chaos.places import hit, settle_places
+from labs.chaos.observing import completed, observing, refuse_traffic
+from labs.chaos.places import far_end, hit, settle_places
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.scenario import Loaded
+from labs.chaos.steady import planned, steady
 from labs.chaos.timeline import Deed, timeline
 from labs.chaos.tracing import traced
+from labs.traffic.endpoint.model import Wanted
 from telemetry.paths import Path
-from topologies import deploy
-from topologies.errors import Fault, Mistake
 from topologies.runtime.model import Say
 from topologies.runtime.store import Store, here
 from topologies.version import VERSION
@@ -35,7 +35,6 @@ from topologies.waiting import until
 
 EFFECT = 10.0  # seconds that a fault may take to have its effect
 OFTEN, RARELY = 0.005, 0.05  # seconds between two looks at whether it has, at first and later
-MOST = 3  # differences quoted
 WATCHED = 64  # flows whose ways are looked at before and after
 
 
@@ -53,24 +52,17 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
     """Run a scenario once. Raises Mistake for what cannot be run at all, before anything is up, and Fault where the
     fabric is not steady before it is broken, or a fault has no effect; the lab is down then."""
     at = at or here()
-    scenario, fabric, plan = loaded.scenario, loaded.source.fabric, loaded.source.plan
-    if fabric is None or plan is None:
-        raise Mistake(
-            f"{loaded.path}: a scenario runs on a fabric file; a containerlab file has no plan to come back to"
-        )
+    scenario, (fabric, plan) = loaded.scenario, planned(loaded.source)
     seed = scenario.seed if asked.seed is None else asked.seed
     steps = settle_places(scenario.steps, fabric, seed)
     for text in scenario.expect:
         checked(text, [step.name for step in steps])
+    refuse(steps, loaded.source.lab, fabric, plan)
+    wanted = [each.wanted(seed) for each in scenario.traffic]
+    refuse_traffic(wanted, plan)
     began = datetime.now(UTC).isoformat(timespec="seconds")
-    with ExitStack() as stack:
-        brought = bring_up(loaded.source, asked.runtime, say=say, within=asked.within, at=at)
-        stack.callback(deploy.down, brought.record.name, at=at)
-        refuse_unsteady(brought)
-        live = Live(brought.record, fabric, plan, at)
-        recording = _recorded(loaded, live, steps, seed, say, at)
-        if asked.keep:
-            stack.pop_all()
+    with steady(loaded.source, asked.runtime, say=say, at=at, within=asked.within, keep=asked.keep) as live:
+        recording = _recorded(loaded, live, steps, wanted, seed, say, at)
     return Run(
         scenario=scenario.scenario,
         about=scenario.about,
@@ -81,7 +73,7 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
         began=began,
         versions=versions(),
         fabric_text=loaded.source.text,
-        phases=brought.record.phases,
+        phases=live.record.phases,
         again=shlex.join(_again(loaded, asked, seed)),
         hit=tuple(dict.fromkeys(place for step in steps for place in hit(step, fabric))),
         recording=recording,
@@ -95,11 +87,12 @@ def _again(loaded: Loaded, asked: Asked, seed: int) -> list[str]:
     return ["closlab", "run", loaded.path, "--seed", str(seed), *runtime, *(["--red"] if asked.red else [])]
 
 
-def _recorded(loaded: Loaded, live: Live, steps: Sequence[AnyFault], seed: int, say: Say, at: Store) -> Recording:
+def _recorded(
+    loaded: Loaded, live: Live, steps: Sequence[AnyFault], wanted: Sequence[Wanted], seed: int, say: Say, at: Store
+) -> Recording:
     """Everything between the first probe and the last look."""
     scenario = loaded.scenario
     probes, lead = scenario.probes, seconds(scenario.lead)
-    wanted = [each.wanted(seed) for each in scenario.traffic]
     watch = observing(live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at, wanted=wanted)
     with watch as observation:
         flows = sample(lay_out(live.plan, rate=probes.rate, seed=seed).flows, WATCHED)
@@ -186,7 +179,7 @@ def _wait(what: str, missing: Callable[[], str]) -> None:
 def failed(step: AnyFault, live: Live) -> list[str]:
     """What a fault hits: nodes, and both ends of cables."""
     places = hit(step, live.fabric)
-    return [*places, *(str(live.far(endpoint(each))) for each in places if ":" in each)]
+    return [*places, *(far_end(each, live.fabric) for each in places if ":" in each)]
 
 
 def wait_until(moment: float) -> None:
@@ -198,11 +191,3 @@ def wait_until(moment: float) -> None:
 def versions() -> dict[str, str]:
     """What a run ran on."""
     return {"closlab": VERSION, "python": platform.python_version(), "kernel": platform.release()}
-
-
-def refuse_unsteady(brought: Brought) -> None:
-    """Raise Fault where a fabric is not as planned before anything was broken: nothing could be told from it."""
-    found = brought.report.differences if brought.report else ()
-    if found:
-        quoted = "; ".join(str(each) for each in found[:MOST])
-        raise Fault(f"the fabric is not as planned before anything was broken ({len(found)} differences): {quoted}")

@@ -1,27 +1,35 @@
 """Faults without end: one after another, each drawn by the seed, and after each the fabric must be as planned again."""
 
 import shlex
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import msgspec
 
-from labs.bringup import bring_up, settle, verdict
+from labs.bringup import settle, verdict
+from labs.chaos.beforehand import refuse
 from labs.chaos.faults.model import AnyFault
 from labs.chaos.judge import figure, judge
 from labs.chaos.live import Live
 from labs.chaos.model import Episode, Run, Verdict
 from labs.chaos.observing import Observation, completed, observing
 from labs.chaos.places import chosen, hit, settle_places
-from labs.chaos.running import MOST, play, refuse_unsteady, versions
+from labs.chaos.running import play, versions
 from labs.chaos.series import SECONDS
+from labs.chaos.steady import MOST, planned, steady
 from topologies import deploy
-from topologies.errors import Mistake
+from topologies.errors import Fault, Mistake
+from topologies.lab import Lab
 from topologies.model import Fabric
+from topologies.plan import Plan
 from topologies.runtime.model import Say
 from topologies.runtime.store import Store, here
 
-DRAWN: tuple[dict[str, object], ...] = (
+Kind: TypeAlias = dict[str, object]
+"""A fault as files have it, without its time."""
+DRAWN: tuple[Kind, ...] = (
     {"fault": "link-down", "link": "any uplink"},
     {"fault": "flapping", "link": "any uplink", "period": "300ms"},
     {"fault": "one-way", "link": "any uplink"},
@@ -42,12 +50,22 @@ DRAWN: tuple[dict[str, object], ...] = (
 LASTING = ("200ms", "500ms", "1s", "2s")
 
 
-def drawn(seed: int, number: int, fabric: Fabric) -> AnyFault:
+def drawn(seed: int, number: int, fabric: Fabric, kinds: Sequence[Kind] = DRAWN) -> AnyFault:
     """The fault of a round, with its place: the same for the same seed, whatever came before. Pure."""
     name = f"round-{number}"
-    kind, lasts = chosen(seed, name, "fault", DRAWN), chosen(seed, name, "lasts", LASTING)
+    kind, lasts = chosen(seed, name, "fault", kinds), chosen(seed, name, "lasts", LASTING)
     step: AnyFault = msgspec.convert({**kind, "at": "0s", "lasts": lasts, "name": name}, AnyFault)
     return settle_places([step], fabric, seed)[0]
+
+
+def fitting(lab: Lab, fabric: Fabric, plan: Plan) -> list[Kind]:
+    """Those of DRAWN that mean something on a fabric, and that this machine can make."""
+    found = []
+    for kind in DRAWN:
+        with suppress(Mistake):
+            refuse([drawn(0, 1, fabric, [kind])], lab, fabric, plan)
+            found.append(kind)
+    return found
 
 
 def soak(
@@ -63,20 +81,17 @@ def soak(
 ) -> Run:
     """Break and heal a fabric for so many minutes; a verdict for each round: was it as planned `within` seconds?
 
-    It ends with the first round that was not. Raises Mistake for a file without a plan, and Fault as a scenario does.
+    It ends with the first round that was not. Raises Mistake for a file without a plan, and Fault where the fabric is
+    not steady at first.
     """
     at = at or here()
-    fabric, plan = source.fabric, source.plan
-    if fabric is None or plan is None:
-        raise Mistake(f"{source.path}: a soak needs a fabric file; a containerlab file has no plan to come back to")
+    fabric, plan = planned(source)
+    kinds = fitting(source.lab, fabric, plan)
     began = datetime.now(UTC).isoformat(timespec="seconds")
     with ExitStack() as stack:
-        brought = bring_up(source, runtime, say=say, at=at)
-        stack.callback(deploy.down, brought.record.name, at=at)
-        refuse_unsteady(brought)
-        live = Live(brought.record, fabric, plan, at)
+        live = stack.enter_context(steady(source, runtime, say=say, at=at))
         watch = observing(live, rate=rate, flows=0, seed=seed, lead=0.0, at=at)
-        rounds = _Rounds(live, seed, within, stack.enter_context(watch))
+        rounds = _Rounds(live, kinds, seed, within, stack.enter_context(watch))
         while rounds.fine and rounds.observation.now < minutes * 60:
             rounds.next(say)
         seen = rounds.observation.end()
@@ -91,7 +106,7 @@ def soak(
         began=began,
         versions=versions(),
         fabric_text=source.text,
-        phases=brought.record.phases,
+        phases=live.record.phases,
         again=shlex.join(["closlab", "soak", source.path, "--minutes", f"{minutes:g}", "--seed", str(seed)]),
         hit=tuple(dict.fromkeys(place for step in rounds.steps for place in hit(step, fabric))),
         recording=recording,
@@ -102,20 +117,26 @@ def soak(
 class _Rounds:
     """The rounds so far."""
 
-    def __init__(self, live: Live, seed: int, within: float, observation: Observation) -> None:
+    def __init__(self, live: Live, kinds: Sequence[Kind], seed: int, within: float, observation: Observation) -> None:
         self.observation = observation
         self.steps: list[AnyFault] = []
         self.episodes: list[Episode] = []
         self.verdicts: list[Verdict] = []
         self.fine = True
-        self._live, self._seed, self._within = live, seed, within
+        self._live, self._kinds, self._seed, self._within = live, kinds, seed, within
 
     def next(self, say: Say) -> None:
         """Break, heal, and wait for the plan."""
         number = len(self.steps) + 1
-        step = drawn(self._seed, number, self._live.fabric)
+        step = drawn(self._seed, number, self._live.fabric, self._kinds)
         self.steps.append(step)
-        (episode,), _ = play(self._live, [step], self.observation.zero, say, begun=self.observation.now)
+        try:
+            (episode,), _ = play(self._live, [step], self.observation.zero, say, begun=self.observation.now)
+        except Fault as error:  # what was seen up to here is worth its report
+            self.fine = False
+            text = f"round {number}, {step.__struct_config__.tag}: it takes effect, and is healed"
+            self.verdicts.append(Verdict(text, holds=False, measured=str(error), why=str(error)))
+            return
         self.episodes.append(episode)
         settle(self._live.record, self._live.plan, self._within)
         took = self.observation.now - (episode.healed or 0.0)

@@ -1,27 +1,14 @@
 """Faults of cables: down, flapping, dark in one direction, lossy, slow, too small, swapped."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from labs.chaos.durations import seconds
-from labs.chaos.faults.model import (
-    Corruption,
-    Delay,
-    Flapping,
-    LinkDown,
-    Loss,
-    LossyRail,
-    MtuMismatch,
-    OneWay,
-    RateDrop,
-    SwappedCables,
-    WrongMarking,
-)
+from labs.chaos.faults.impairing import asked
+from labs.chaos.faults.model import AnyFault, Flapping, LinkDown, LossyRail, MtuMismatch, SwappedCables
 from labs.chaos.live import Injected, Live, endpoint
-from labs.chaos.places import rail_cables
 from labs.impairing import impair, impaired
-from topologies.impairments.model import Impairment, Marking
+from topologies.impairments.model import Impairment
 from topologies.model import Endpoint
 from topologies.waiting import until
 
@@ -46,41 +33,27 @@ def flapping(live: Live, step: Flapping) -> Injected:
     return _carrier(live, near, heal=lambda: live.door(near.node).link(near.interface, up=True), beat=beat)
 
 
-def one_way(live: Live, step: OneWay) -> Injected:
-    """Lose all that leaves one end."""
-    return _impaired(live, [step.link], loss_percent=100)
+def impairing(live: Live, step: AnyFault) -> Injected:
+    """Impair what leaves some ends beside what is done there already; at the end, put back what was changed alone."""
+    wanted = asked(step, live.fabric)
+    if wanted is None:
+        raise TypeError(f"{step!r} impairs no cable")
+    ends, fields = wanted.ends, tuple(wanted.changes)
+    before = impaired(live.record, ends)
 
+    def put(values: Mapping[str, Mapping[str, object]]) -> None:
+        for end, now in impaired(live.record, ends).items():
+            impair(live.record, [end], replace(now, **values[end]))
 
-def loss(live: Live, step: Loss) -> Injected:
-    """Lose a share of the packets."""
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), loss_percent=step.percent)
+    def lacks(values: Mapping[str, Mapping[str, object]]) -> str:
+        found = impaired(live.record, ends).items()
+        wrong = (f"{end} sends with {now.text() or 'nothing'}" for end, now in found if _of(now, fields) != values[end])
+        return next(wrong, "")
 
-
-def corruption(live: Live, step: Corruption) -> Injected:
-    """Damage a share of the packets."""
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), corruption_percent=step.percent)
-
-
-def delay(live: Live, step: Delay) -> Injected:
-    """Have packets wait."""
-    ends, times = _ends(live, step.link, one_way=step.one_way), (seconds(step.delay), seconds(step.jitter))
-    return _impaired(live, ends, delay_ms=times[0] * 1000, jitter_ms=times[1] * 1000)
-
-
-def rate_drop(live: Live, step: RateDrop) -> Injected:
-    """Let a cable carry less."""
-    return _impaired(live, _ends(live, step.link, one_way=step.one_way), rate_mbps=step.mbps)
-
-
-def wrong_marking(live: Live, step: WrongMarking) -> Injected:
-    """Mark packets by another law than the cable's own."""
-    return _impaired(live, [step.link], ecn=Marking(step.kmin, step.kmax, step.pmax))
-
-
-def lossy_rail(live: Live, step: LossyRail) -> Injected:
-    """Lose a share of the packets on every cable of a rail, in both directions."""
-    ends = [each for end in rail_cables(live.fabric, step.rail) for each in _ends(live, end, one_way=False)]
-    return _impaired(live, ends, where=f"rail {step.rail}", loss_percent=step.percent)
+    during, after = dict.fromkeys(ends, wanted.changes), {end: _of(each, fields) for end, each in before.items()}
+    where = f"rail {step.rail}" if isinstance(step, LossyRail) else ", ".join(ends)
+    put(during)
+    return Injected(where, lambda: lacks(during), lambda: put(after), lambda: lacks(after))
 
 
 def mtu_mismatch(live: Live, step: MtuMismatch) -> Injected:
@@ -131,26 +104,8 @@ def _carrier(
     )
 
 
-def _ends(live: Live, end: str, *, one_way: bool) -> list[str]:
-    return [end] if one_way else [end, str(live.far(endpoint(end)))]
-
-
-def _impaired(live: Live, ends: Sequence[str], where: str = "", **changes: float | Marking) -> Injected:
-    """Change what is done to what leaves these ends, beside what is done already, and put it back."""
-    before = impaired(live.record, list(dict.fromkeys(ends)))
-    wanted = {end: replace(each, **changes) for end, each in before.items()}
-
-    def put(each: Mapping[str, Impairment]) -> None:
-        for end, impairment in each.items():
-            impair(live.record, [end], impairment)
-
-    def lacks(expected: Mapping[str, Impairment]) -> str:
-        found = impaired(live.record, list(expected))
-        wrong = (f"{end} sends with {found[end].text() or 'nothing'}" for end in found if found[end] != expected[end])
-        return next(wrong, "")
-
-    put(wanted)
-    return Injected(where or ", ".join(before), lambda: lacks(wanted), lambda: put(before), lambda: lacks(before))
+def _of(impairment: Impairment, fields: tuple[str, ...]) -> dict[str, object]:
+    return {field: getattr(impairment, field) for field in fields}
 
 
 def _exchange(live: Live, first: Endpoint, second: Endpoint) -> None:

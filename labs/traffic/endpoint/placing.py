@@ -59,6 +59,13 @@ def seats(plan: Plan) -> list[Seat]:
     return found
 
 
+def refuse_impossible(wanted: Wanted, plan: Plan) -> None:
+    """Raise Mistake for an unknown collective, for too few NICs, and for packets that they cannot take."""
+    places = seats(plan)
+    _refuse_large(wanted, places)
+    rounds(wanted, _ranks(places))
+
+
 def engine(
     wanted: Wanted, places: list[Seat], open_link: Callable[[Seat], Link], first: int = FIRST
 ) -> tuple[Engine, Job]:

@@ -1,0 +1,117 @@
+"""What of a scenario cannot be, found before anything is up: faults that mean nothing on this fabric, or get in each
+other's way, and what this machine cannot make."""
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+
+from msgspec.structs import replace
+
+from labs.chaos.entangling import refuse_entangled
+from labs.chaos.faults.impairing import asked
+from labs.chaos.faults.model import (
+    AnyFault,
+    BlackHole,
+    DaemonHung,
+    DaemonKilled,
+    DaemonReconfigured,
+    Drained,
+    DuplicateAddress,
+    LeakedPrefix,
+    MtuMismatch,
+    WrongAsn,
+    WrongPolicy,
+    WrongStatic,
+)
+from labs.extras import equip
+from topologies.errors import Mistake
+from topologies.impairments import backends
+from topologies.impairments.model import Impairment
+from topologies.lab import Lab, LabNode, Veth
+from topologies.model import Fabric
+from topologies.plan import Plan
+
+
+def refuse(steps: Sequence[AnyFault], lab: Lab, fabric: Fabric, plan: Plan) -> None:
+    """Raise Mistake for the first thing that cannot be; the steps have their places."""
+    nodes = {node.name: node for node in lab.nodes}
+    for step in steps:
+        refuse_senseless(step, nodes, plan, fabric)
+        refuse_unmakeable(step, lab, fabric)
+    refuse_entangled(steps, fabric)
+
+
+def refuse_senseless(step: AnyFault, nodes: dict[str, LabNode], plan: Plan, fabric: Fabric) -> None:
+    """Raise Mistake for a fault that would change nothing, or that its node does not have. Pure."""
+    place = f"step {step.name!r}"
+    node = plan.nodes.get(getattr(step, "node", ""))
+    match step:
+        case DaemonKilled() | DaemonHung() | DaemonReconfigured():
+            there = [each.name for each in nodes[step.node].daemons if not each.optional]
+            if step.daemon not in there:
+                raise Mistake(f"{place}: {step.node} runs no {step.daemon!r}; there are {', '.join(there) or 'none'}")
+        case WrongAsn() if node is not None:
+            peers = sorted({each.peer for each in node.sessions})
+            if step.peer not in peers:
+                raise Mistake(f"{place}: {node.name} has no session with {step.peer}; it has {_listed(peers)}")
+        case WrongPolicy() | LeakedPrefix() | Drained() if node is not None and not node.takes_routes:
+            raise Mistake(f"{place}: {node.name} does not route; {_listed(plan.switches)} do")
+        case BlackHole() | WrongStatic() if step.node == step.to:
+            raise Mistake(f"{place}: to: it is {step.node} itself")
+        case DuplicateAddress() if step.node == step.of:
+            raise Mistake(f"{place}: of: it is {step.node} itself")
+        case MtuMismatch():
+            _refuse_same_mtu(step, plan, place)
+    if isinstance(step, LeakedPrefix) and step.prefix:
+        _refuse_prefix(step, fabric, place)
+
+
+def refuse_unmakeable(step: AnyFault, lab: Lab, fabric: Fabric) -> None:
+    """Raise Mistake for a fault that this machine, or this installation, cannot make."""
+    if isinstance(step, Drained):
+        equip()
+    wanted = asked(step, fabric)
+    if wanted is None:
+        return
+    backend, cables = backends.chosen(), _ends_of(lab)
+    for end in wanted.ends:
+        base, own = cables[end]
+        try:
+            backends.refuse(backend, replace(base, **wanted.changes), own_mbps=own, flag="")
+        except Mistake as error:
+            raise Mistake(f"step {step.name!r}: {end}: {error}") from None
+
+
+def _refuse_same_mtu(step: MtuMismatch, plan: Plan, place: str) -> None:
+    node, _, interface = step.link.partition(":")
+    planned = next(each.mtu for each in plan.nodes[node].interfaces if each.name == interface)
+    if planned == step.mtu:
+        raise Mistake(f"{place}: mtu: {step.link} has {planned} already, so nothing would differ")
+
+
+def _refuse_prefix(step: LeakedPrefix, fabric: Fabric, place: str) -> None:
+    """What is no prefix, or outside the pool that the fabric's filters let pass."""
+    try:
+        prefix = ip_network(step.prefix)
+    except ValueError as error:
+        raise Mistake(f"{place}: prefix: {error}; such as 10.127.255.0/24") from None
+    pools = fabric.underlay.pools
+    used = ((pools.hosts4, fabric.underlay.ipv4), (pools.hosts6, fabric.underlay.ipv6))
+    pool = next((each for each, there in used if there and each.version == prefix.version), None)
+    if pool is None:
+        raise Mistake(f"{place}: prefix: the fabric routes no IPv{prefix.version}")
+    if prefix.network_address not in pool or prefix.prefixlen < pool.prefixlen:
+        raise Mistake(f"{place}: prefix: {prefix} is not in {pool}, the hosts' pool, which alone is passed on")
+
+
+def _ends_of(lab: Lab) -> dict[str, tuple[Impairment, float]]:
+    """Of each end of a cable, the impairment and the rate in Mbit/s that the file gives it."""
+    return {
+        str(end): (end.impaired or Impairment(), link.rate_mbps or 0)
+        for link in lab.links
+        if isinstance(link, Veth)
+        for end in (link.a, link.b)
+    }
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,56 @@
+r"""Faults that meet on one cable, on a running fabric.
+
+spine1   spine2
+   |  \ /  |
+  leaf1   leaf2       one host each
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from labs.impairing import impaired
+from labs.testbed import Testbed, open_testbed
+from topologies import deploy
+from topologies.errors import Mistake
+from topologies.impairments.model import Impairment
+from topologies.runtime.store import Store
+
+END = "leaf1:eth1"
+FABRIC = f"name: faults{os.getpid()}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testbed]:
+    """The fabric, as a team's own tests have it."""
+    folder: Path = tmp_path_factory.mktemp("faults")
+    (folder / "fabric.yml").write_text(FABRIC)
+    with open_testbed(deploy.load(folder / "fabric.yml"), at=Store(folder / "state")) as found:
+        yield found
+
+
+def test_of_two_impairments_of_a_cable_each_is_healed_by_itself(lab: Testbed) -> None:
+    """Whichever ends first takes nothing of the other along, and brings nothing of it back."""
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(lab.fault("loss", link=END, percent=1))
+        second.enter_context(lab.fault("corruption", link=END, percent=2))
+        both = impaired(lab.record, [END])[END]
+        first.close()
+        one = impaired(lab.record, [END])[END]
+        second.close()
+        none = impaired(lab.record, [END])[END]
+
+    assert both == Impairment(loss_percent=1, corruption_percent=2)
+    assert one == Impairment(corruption_percent=2)
+    assert none == Impairment()
+
+
+def test_a_fault_that_cannot_be_changes_nothing(lab: Testbed) -> None:
+    """It is refused before anything is done."""
+    with pytest.raises(Mistake, match="leaf1 runs no 'bgp'"), lab.fault("daemon-killed", node="leaf1", daemon="bgp"):
+        pytest.fail("a fault that cannot be has begun")
+
+    assert lab.check() == ()
