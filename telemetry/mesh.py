@@ -26,6 +26,7 @@ from topologies.errors import Mistake
 from topologies.plan import IPV4, Plan
 from topologies.runtime.door import Door, enter
 from topologies.runtime.model import LabRecord
+from topologies.runtime.sockets import give_room, send_whole
 
 ATTEMPTS = 4
 DRAIN = 128  # probes sent between two looks at the receivers
@@ -34,10 +35,6 @@ BUFFER = 4 << 20  # bytes that a receiver may hold
 MOST_NAMED = 40  # lost pairs that are reported one by one
 SPARE_FILES = 256  # file descriptors besides the probes' sockets
 _HEADER = struct.Struct("!8sI")
-_BUFFER_FORCE, _DISCOVER4, _DISCOVER6 = 33, 10, 23
-# Never fragment, whatever was learned of the path. In IPv6 also learn nothing from our own losses: a kernel that did
-# would hold forwarded packets to it for ten minutes. (In IPv4 the choice that learns nothing would allow fragments.)
-_PROBE, _INTERFACE = 3, 4
 
 
 class Exchange(Struct, frozen=True):
@@ -194,11 +191,8 @@ def _ears(stack: ExitStack, plan: Plan, doors: Mapping[str, Door]) -> Iterator[t
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise
                 continue
-            _room(ear)
-            if target.family == IPV4:
-                ear.setsockopt(socket.IPPROTO_IP, _DISCOVER4, _PROBE)
-            else:
-                ear.setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _INTERFACE)
+            give_room(ear, BUFFER)
+            send_whole(ear)
             yield address, ear
 
 
@@ -209,14 +203,6 @@ def _open(stack: ExitStack, door: Door, target: Target) -> socket.socket:
     sock.setblocking(False)
     sock.bind((target.address, 0))
     return sock
-
-
-def _room(sock: socket.socket) -> None:
-    """Let a receiver hold BUFFER bytes; for a user who is not root, what the machine grants."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, BUFFER)
-    except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
 
 def allow_files(needed: int) -> None:

@@ -1,8 +1,9 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
-it is marked `programs(NAME, ...)`, in every ring, GoBGP's API where it is marked `gobgp(VERSION)`, and that another
-user can use this folder where it is marked `stranger`.
+it is marked `programs(NAME, ...)`, in every ring, what the kernel can be built without where it is marked
+`kernel(NAME, ...)`, GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this folder where it
+is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 Tests that need no ring, such as those in tests/unit, count as promised with `netns`.
 """
@@ -15,12 +16,15 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from topologies import deploy
+from topologies.impairments import marking
 from topologies.runtime import identity, probe
 from topologies.runtime.model import LabRecord, Life
+from topologies.runtime.probe import kernel
 from topologies.runtime.store import Store
 
 TESTS = Path(__file__).parent
@@ -32,7 +36,8 @@ NEEDS = {
     "containerlab": ("containerlab",),
 }
 NO_RING = ("netns",)  # whose promise counts for tests that need none
-STRANGER = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+NOBODY = 65534
+STRANGER = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what programs in a node have
 
 
@@ -50,6 +55,14 @@ def _no_lab_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for at, record in left:
         deploy.down(record.name, at=at)
     assert not left, f"left running: {', '.join(record.name for _, record in left)}"
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """The home of somebody without privileges, whom STRANGER becomes; pytest's own folders are closed to others."""
+    with TemporaryDirectory() as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        yield Path(folder)
 
 
 def running_labs(folder: Path) -> Iterator[tuple[Store, LabRecord]]:
@@ -88,8 +101,22 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield need, lack
     for need in NEEDS.get(ring, NO_RING):
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
+    features = [name for mark in item.iter_markers("kernel") for name in mark.args]
+    for need in NEEDS.get(ring, NO_RING):
+        yield from ((need, f"{name}: {lack}") for name in features if (lack := lack_of_kernel(name)))
     for mark in item.iter_markers("gobgp"):
         yield from ((ring if ring in NEEDS else NO_RING[0], lack) for lack in lacks_of_gobgp(mark.args[0], ring))
+
+
+@cache
+def lack_of_kernel(name: str) -> str:
+    """What the kernel lacks of its type information (`types`), of queues that programs see (`backlogs`), or for one of
+    closlab's own trials."""
+    if name == "types":
+        return "" if kernel.TYPES.exists() else "this kernel tells nothing of its types"
+    if name == "backlogs":
+        return "" if marking.real_queue() else "this kernel does not show programs its queues"
+    return kernel.trial(name).lack
 
 
 @cache

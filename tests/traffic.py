@@ -20,13 +20,13 @@ from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime.door import Door, enter, open_door
 from topologies.runtime.model import LabRecord
+from topologies.runtime.sockets import give_room
 
 FLOWS = 8  # of each pair of hosts and family
 RATE = 2000  # packets a second, all together
 BURST = 10  # packets sent one after another
 QUIET = 0.5  # seconds without an arrival after which the rest counts as lost
 ROOM = 8 << 20  # bytes that a receiver may hold
-_FORCE = 33  # SO_RCVBUFFORCE
 _HEADER = struct.Struct("!8sII")
 
 
@@ -102,7 +102,7 @@ def _flows(stack: ExitStack, record: LabRecord, plan: Plan) -> tuple[list[socket
     for host in hosts:
         for address in host.probe_addresses:
             ears[address] = _open(stack, doors[host.name], address)
-            _give_room(ears[address])
+            give_room(ears[address], ROOM)
     pairs = [
         (one, other, source, target)
         for one in hosts
@@ -211,10 +211,3 @@ def _open(stack: ExitStack, door: Door, address: str) -> socket.socket:
     sock.setblocking(False)
     sock.bind((address, 0))
     return sock
-
-
-def _give_room(ear: socket.socket) -> None:
-    try:
-        ear.setsockopt(socket.SOL_SOCKET, _FORCE, ROOM)
-    except PermissionError:
-        ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)

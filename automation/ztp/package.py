@@ -21,7 +21,7 @@ _SHARED = (
     *("telemetry.lacking", "telemetry.model"),
     *("topologies.balancing", "topologies.balancing.model"),
     *("topologies.durable", "topologies.errors", "topologies.model", "topologies.plan", "topologies.process"),
-    *("topologies.runtime.netlink_decode", "topologies.runtime.netlink_encode"),
+    *("topologies.runtime.netlink_decode", "topologies.runtime.netlink_encode", "topologies.runtime.sockets"),
 )
 _AGENT = (
     *(f"automation.ztp.agent.{name}" for name in ("__main__", "agent", "device", "dhcp", "https", "memory", "router")),

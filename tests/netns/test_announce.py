@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from msgspec.structs import replace
@@ -25,6 +24,7 @@ from automation.checks import Check, Command, Http, Tcp, wrong
 from automation.health import State, Timing
 from telemetry.check import check
 from telemetry.converge import converge
+from tests.conftest import STRANGER
 from tests.program import ROOT, Closlab
 from topologies import deploy, process
 from topologies.errors import Fault, Mistake
@@ -42,7 +42,6 @@ HOSTS = ("leaf1-host1", "leaf2-host1")
 CLIENT = "leaf3-host1"
 ANYCAST, SIXTH, OTHER = "10.32.0.1", "fdc1:5:1ab:2::1", "10.32.0.2"
 QUICK = Timing(interval=0.1, timeout=1.0, rise=2, fall=2)
-NOBODY = 65534
 WELL = Command(("test", "-e", "/run/well"))
 
 
@@ -407,25 +406,22 @@ def test_frr_10_passes_services_on_too(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.stranger
 @pytest.mark.root_only("can become somebody else")
-def test_a_lab_without_root_announces_too() -> None:
+def test_a_lab_without_root_announces_too(home: Path) -> None:
     """The command joins the lab first; killed, it leaves nothing there either."""
-    with TemporaryDirectory() as folder:
-        os.chown(folder, NOBODY, NOBODY)
-        stranger = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
-        theirs = Closlab(Path(folder), under=stranger)
-        theirs.env |= {"HOME": folder}
-        file = theirs.file("fabric.yml", FABRIC.replace(NAME, f"{NAME}less"))
-        up = theirs("up", file)
-        assert up.returncode == 0, up.stderr
-        try:
-            started = theirs.start("announce", HOSTS[0], ANYCAST, "--interval", "0.2", "--", "true")
-            until("announced", lambda: "" if ANYCAST in ways(theirs) else f"no route, {started.poll()}", within=20)
-            started.kill()
-            started.communicate(timeout=10)
-            until("withdrawn", lambda: "a route" if ANYCAST in ways(theirs) else "", within=10)
-        finally:
-            down = theirs("down", f"{NAME}less")
-        assert down.returncode == 0, down.stderr
+    theirs = Closlab(home, under=STRANGER)
+    theirs.env |= {"HOME": str(home)}
+    file = theirs.file("fabric.yml", FABRIC.replace(NAME, f"{NAME}less"))
+    up = theirs("up", file)
+    assert up.returncode == 0, up.stderr
+    try:
+        started = theirs.start("announce", HOSTS[0], ANYCAST, "--interval", "0.2", "--", "true")
+        until("announced", lambda: "" if ANYCAST in ways(theirs) else f"no route, {started.poll()}", within=20)
+        started.kill()
+        started.communicate(timeout=10)
+        until("withdrawn", lambda: "a route" if ANYCAST in ways(theirs) else "", within=10)
+    finally:
+        down = theirs("down", f"{NAME}less")
+    assert down.returncode == 0, down.stderr
 
 
 def ways(closlab: Closlab) -> str:

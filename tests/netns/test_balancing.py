@@ -132,7 +132,7 @@ def datagrams(
                 mouths[source].bind(("", source))
             mouths[source].sendto(bth(pairs(number)), (target, port))
             if pause:
-                time.sleep(pause)
+                time.sleep(pause)  # the silence is what flowlets are told by
         for mouth in mouths.values():
             mouth.close()
 

@@ -30,6 +30,7 @@ from topologies.plan import Plan
 from topologies.runtime import netlink_decode, store
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
+from topologies.runtime.sockets import give_room
 from topologies.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -204,7 +205,7 @@ def news(live: Live, node: str) -> Iterator["list[str]"]:
     found: list[str] = []
     sock = live.door(node).socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     with sock:
-        sock.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)  # SO_RCVBUFFORCE
+        give_room(sock, 8 << 20)
         sock.bind((0, ROUTES4 | ROUTES6))
         sock.setblocking(False)
         yield found

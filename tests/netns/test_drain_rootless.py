@@ -5,20 +5,18 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from program import Closlab
 from traffic import traffic
 from transactions import CONTROLLER
 
+from tests.conftest import STRANGER
 from topologies import deploy, process
 from topologies.runtime import store
 
 WORK = Path(__file__).parents[2]
 SMALL = WORK / "topologies" / "fabrics" / "small.yml"
-NOBODY = 65534
-USER = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 COMMITS = """
 import sys
 import transactions
@@ -47,17 +45,9 @@ with FRRDriver("leaf2", "", "", 20, {"lab": sys.argv[1]}) as leaf:
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """The home of somebody without privileges; pytest's own folders are closed to others."""
-    with TemporaryDirectory() as folder:
-        os.chown(folder, NOBODY, NOBODY)
-        yield Path(folder)
-
-
-@pytest.fixture
 def lab(home: Path) -> Iterator[tuple[Closlab, str]]:
     """The small fabric of that user, converged."""
-    closlab, name = Closlab(home, under=USER), f"hdd{os.getpid()}"
+    closlab, name = Closlab(home, under=STRANGER), f"hdd{os.getpid()}"
     up = closlab("up", str(SMALL), "--name", name)
     try:
         assert up.returncode == 0, up.stderr
@@ -70,7 +60,7 @@ def as_nobody(closlab: Closlab, program: str, *words: str) -> process.Finished:
     """A program of that user."""
     path = f"{WORK}:{WORK / 'automation' / 'drivers'}:{WORK / 'tests'}"
     env = {"PATH": os.environ["PATH"], "CLOSLAB_STATE": str(closlab.state), "PYTHONPATH": path}
-    argv = [*USER, sys.executable, "-B", "-c", program, *words]
+    argv = [*STRANGER, sys.executable, "-B", "-c", program, *words]
     return process.run(argv, env=env, cwd=Path("/"), check=False, timeout=100)
 
 

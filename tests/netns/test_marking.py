@@ -23,6 +23,7 @@ from topologies.lab import Veth
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
 from topologies.runtime.probe.capability import Capability
+from topologies.runtime.sockets import give_room
 
 SLOW, FAST = 0.01, 1_000  # Mbit/s
 FRAME, PAYLOAD = 142, 100  # bytes of an Ethernet frame of IPv4, and of its datagram
@@ -83,7 +84,7 @@ def datagrams(door: Door) -> socket.socket:
     """A socket that tells ECN fields and holds a whole run."""
     made = door.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-    made.setsockopt(socket.SOL_SOCKET, 33, 1 << 22)  # SO_RCVBUFFORCE
+    give_room(made, 1 << 22)
     return made
 
 
@@ -95,13 +96,11 @@ def now(record: LabRecord, end: str) -> Seen:
     return seen
 
 
-@pytest.mark.parametrize("queue", ["real", "virtual"])
+@pytest.mark.parametrize("queue", [pytest.param("real", marks=pytest.mark.kernel("backlogs")), "virtual"])
 def test_marks_follow_the_law(way: Way, queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """None up to kmin, all above kmax, and between them as many as the law has it, within five standard deviations."""
     if queue == "virtual":
         monkeypatch.setattr(marking, "real_queue", lambda: None)
-    elif marking.real_queue() is None:
-        pytest.skip("this kernel does not show programs its queues")
     expected = variance = 0.0
     drawn = 0
     for _ in range(RUNS):

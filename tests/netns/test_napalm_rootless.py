@@ -2,16 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.conftest import STRANGER
 from topologies import process
 
 WORK = Path(__file__).parents[2]
-NOBODY = 65534
 PROGRAM = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -37,19 +35,11 @@ else:
 """
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """The home of somebody without privileges; pytest's own folders are closed to others."""
-    with TemporaryDirectory() as folder:
-        os.chown(folder, NOBODY, NOBODY)
-        yield Path(folder)
-
-
 @pytest.mark.stranger
 @pytest.mark.root_only("can become somebody else")
 def test_a_lab_without_root_is_joined_before_there_are_threads(home: Path) -> None:
     """Threads that begin after the first node was opened work; without that, the message says what to do."""
-    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable, "-B", "-c", PROGRAM]
+    user = [*STRANGER, sys.executable, "-B", "-c", PROGRAM]
     path = f"{WORK}:{WORK / 'automation' / 'drivers'}"
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": path}
 

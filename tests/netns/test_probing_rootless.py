@@ -2,17 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.conftest import STRANGER
 from topologies import process
 
 WORK = Path(__file__).parents[2]
-NOBODY = 65534
-USER = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 OBSERVE = """
 import sys
 from pathlib import Path
@@ -43,14 +40,6 @@ open: [] []
 """
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """The home of somebody without privileges; pytest's own folders are closed to others."""
-    with TemporaryDirectory() as folder:
-        os.chown(folder, NOBODY, NOBODY)
-        yield Path(folder)
-
-
 @pytest.mark.stranger
 @pytest.mark.root_only("can become somebody else")
 def test_a_lab_of_an_ordinary_user_is_observed(home: Path) -> None:
@@ -58,7 +47,7 @@ def test_a_lab_of_an_ordinary_user_is_observed(home: Path) -> None:
     env = {"PATH": os.environ["PATH"], "CLOSLAB_STATE": str(home / "state")}
     env["PYTHONPATH"] = f"{WORK}:{WORK / 'automation' / 'drivers'}:{WORK / 'tests'}"
 
-    argv = [*USER, sys.executable, "-B", "-c", OBSERVE, str(home)]
+    argv = [*STRANGER, sys.executable, "-B", "-c", OBSERVE, str(home)]
     done = process.run(argv, env=env, cwd=Path("/"), check=False, timeout=100)
 
     assert done.stdout == SEEN, done.stderr

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import STRANGER
 from topologies import process
 
 WORK = Path(__file__).parents[2]
-NOBODY = 65534
 PROGRAM = """
 import sys
 from wanted import fabric, nothing, reaches, record_of
@@ -53,7 +53,7 @@ print("all of it")
 def test_an_ordinary_user_has_the_whole_lab(tmp_path: Path) -> None:
     """Up, converged, asked, restarted, power-cycled and down, by a user without any privilege."""
     tmp_path.chmod(0o755)
-    argv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable, "-B", "-c", PROGRAM]
+    argv = [*STRANGER, sys.executable, "-B", "-c", PROGRAM]
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": f"{WORK}:{WORK / 'tests'}"}
 
     done = process.run([*argv, f"hdl{os.getpid()}"], env=env, cwd=Path("/"), timeout=120, check=False)

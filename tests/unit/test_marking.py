@@ -1,7 +1,6 @@
 """ECN marking: the law, the words of the command line, what is refused, and the kernel's type information."""
 
 import struct
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from topologies.impairments import queues
 from topologies.impairments.marking import imagined
 from topologies.impairments.model import Count, Impairment, Marking, Seen, marking, refuse_impossible
 from topologies.impairments.red import Real, Virtual, chance, program
+from topologies.runtime.probe import kernel
 
 LAW = Marking(1_000, 3_000, 20)
 
@@ -150,10 +150,10 @@ def test_what_is_no_type_information_is_refused(data: bytes) -> None:
         Types(data)
 
 
-@pytest.mark.skipif(not Path("/sys/kernel/btf/vmlinux").exists(), reason="this kernel tells nothing of its types")
+@pytest.mark.kernel("types")
 def test_this_kernels_types_are_read() -> None:
     """Fields that every kernel has had for long, in an order that holds."""
-    found = Types(Path("/sys/kernel/btf/vmlinux").read_bytes())
+    found = Types(kernel.TYPES.read_bytes())
 
     assert found.offset("sk_buff", "len") > found.offset("sk_buff", "dev") > 0
     assert found.offset("gnet_stats_queue", "qlen") == 0

@@ -73,3 +73,14 @@ def test_what_is_there_runs(ring: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     conftest.pytest_runtest_setup(in_ring(ring, PRESENT))
     conftest.pytest_runtest_setup(in_ring(ring))
+
+
+@pytest.mark.parametrize("name", ["types", "htb"])
+def test_a_kernel_feature_counts_as_a_program_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel lacks is named, and fails the promised ring."""
+    monkeypatch.setattr(conftest, "lack_of_kernel", lambda asked: f"no {asked} here")
+    monkeypatch.setenv("CLOSLAB_PROMISES", "netns")
+    item: Any = Item(conftest.TESTS / "netns" / "test_it.py", (pytest.mark.kernel(name).mark,))
+
+    with pytest.raises(pytest.fail.Exception, match=f"promised the ring netns, but: {name}: no {name} here"):
+        conftest.pytest_runtest_setup(item)

@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from topologies.errors import Fault
 from topologies.runtime import netlink_decode as decode
@@ -21,6 +21,7 @@ from topologies.runtime.netlink_decode import (
     KernelRoute,
 )
 from topologies.runtime.netlink_encode import ANY_TABLE, MAIN_TABLE, FilterSide, Request
+from topologies.runtime.sockets import give_room
 from topologies.runtime.syscalls import inside_netns
 
 __all__ = [
@@ -38,21 +39,36 @@ __all__ = [
 __all__ += ["Netlink", "Request", "RouteMonitor"]
 
 BATCH = 200  # messages in one send
-HELD = (
-    4 << 20
-)  # bytes of changes that may wait to be heard; the kernel counts twice that, of which each takes about 800
+HELD = 4 << 20  # bytes of changes that may wait to be heard; the kernel counts twice that, each takes about 800
 _HEADER = struct.Struct("=IHHII")
 _ERROR, _DONE = 2, 3
 _DUMP_INTERRUPTED = 0x10
 _SOL_NETLINK, _EXT_ACK, _STRICT = 270, 11, 12
-_BUFFER_FORCE = 33  # SO_RCVBUFFORCE
 _ROUTE_GROUPS = 0x40 | 0x400  # RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE
 _TRIES = 3  # how often a list is asked for when it changes under our hands
 
 Value = TypeVar("Value")
 
 
-class Netlink:
+class _Held:
+    """A context manager that holds a socket, which keeps its namespace alive."""
+
+    _socket: socket.socket
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the socket and its namespace."""
+        self._socket.close()
+
+
+class Netlink(_Held):
     """An rtnetlink socket in some network namespace. A context manager: an open one keeps its namespace alive."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -67,18 +83,6 @@ class Netlink:
             return cls(_socket())
         with inside_netns(netns):
             return cls(_socket())
-
-    def __enter__(self) -> "Netlink":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the socket and its namespace."""
-        self._socket.close()
 
     def send(self, batch: Sequence[Request]) -> None:
         """Have the kernel carry out all requests, in order; raises Fault naming those that it refused."""
@@ -183,29 +187,14 @@ class Netlink:
         return list(decode.messages(memoryview(self._buffer)[:size]))
 
 
-class RouteMonitor:
+class RouteMonitor(_Held):
     """Hears every change of a kernel's routes as it is made. A context manager; it keeps its namespace alive."""
 
     def __init__(self, netns: int | str) -> None:
         with inside_netns(netns):
             self._socket = _socket(_ROUTE_GROUPS)
         self._socket.setblocking(False)
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, HELD)
-        except PermissionError:  # not root: what the machine grants
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD)
-
-    def __enter__(self) -> "RouteMonitor":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the socket and its namespace."""
-        self._socket.close()
+        give_room(self._socket, HELD)
 
     def changes(self) -> Iterator[decode.RouteChange]:
         """What has changed since the last call. Raises Fault where the kernel had more to say than could be held."""

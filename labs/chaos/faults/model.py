@@ -9,11 +9,8 @@ from typing import Annotated, TypeAlias, get_args
 from msgspec import Meta, Struct
 
 from labs.chaos.durations import Duration
+from topologies.files.fabric import Name
 
-Name = Annotated[
-    str,
-    Meta(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40, description="Lower-case letters, digits, dashes."),
-]
 Percent = Annotated[float, Meta(gt=0, le=100)]
 Node = Annotated[str, Meta(description="A node's name, or `any leaf`, `any spine`, `any superspine`, `any host`.")]
 Cable = Annotated[

@@ -13,11 +13,10 @@ from topologies.errors import Fault
 from topologies.plan import IPV4
 from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
+from topologies.runtime.sockets import give_room, send_whole
 
 BUFFER = 1 << 20  # bytes that a receiver may hold
 BATCH = 64  # datagrams read from one receiver before the next has its turn
-_BUFFER_FORCE, _DISCOVER4, _DISCOVER6 = 33, 10, 23
-_PROBE, _INTERFACE = 3, 4  # send as large as asked, whatever was learned of the way; see telemetry.mesh
 
 
 class Sockets:
@@ -95,7 +94,7 @@ class Sockets:
                 del self._by_number[old.fileno()]
                 self._poll.unregister(old)
                 old.close()
-            _room(ear)
+            give_room(ear, BUFFER)
             self._poll.register(ear, select.EPOLLIN)
             self._ears[address], self._by_number[ear.fileno()] = ear, ear
             self._places[address] = ear.getsockname()[:2]
@@ -118,19 +117,9 @@ def _bound(door: Door, family: str, address: str) -> socket.socket:
 
 def _mouth(door: Door, flow: Flow) -> socket.socket:
     sock = _bound(door, flow.family, flow.source_address)
-    if flow.size > SMALL and flow.family == IPV4:
-        sock.setsockopt(socket.IPPROTO_IP, _DISCOVER4, _PROBE)
-    elif flow.size > SMALL:
-        sock.setsockopt(socket.IPPROTO_IPV6, _DISCOVER6, _INTERFACE)
+    if flow.size > SMALL:
+        send_whole(sock)
     return sock
-
-
-def _room(sock: socket.socket) -> None:
-    """Let a receiver hold BUFFER bytes; for a user who is not root, what the machine grants."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _BUFFER_FORCE, BUFFER)
-    except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
 
 
 def _read(ear: socket.socket) -> Iterator[bytes]:

@@ -4,7 +4,6 @@ The host's own stack would answer every packet that it has no program for with a
 that nobody reads takes them instead, and they are dropped where its little room is full.
 """
 
-import ctypes
 import errno
 import socket
 import struct
@@ -14,7 +13,7 @@ from labs.traffic.endpoint.frames import Heard, heard
 from labs.traffic.roce.explain import PORT
 from labs.traffic.wire import filter
 from labs.traffic.wire.interface import ALL, IGNORE_OUTGOING, SOL_PACKET, STATISTICS, Network, naming, packet_socket
-from labs.traffic.wire.rx_ring import SO_ATTACH_FILTER
+from topologies.runtime.sockets import attach_filter, give_room
 
 ROOM = 4 << 20  # bytes that may wait to be heard
 LARGEST = 65535
@@ -22,7 +21,6 @@ TURN = 256  # frames that are heard in one turn, so that whoever sends much cann
 GONE = (errno.ENETDOWN, errno.ENODEV, errno.ENXIO)  # the interface is down, or was taken away
 LOST = (*GONE, errno.EMSGSIZE)  # what a NIC with a dead cable, or one that takes shorter packets, does without a word
 NO_ROOM = (errno.ENOBUFS, errno.EAGAIN)
-_RECEIVE_ROOM_FORCE = 33
 
 
 class Nic:
@@ -76,14 +74,9 @@ class Nic:
             each.close()
 
     def _listen(self, interface: str) -> None:
-        code = ctypes.create_string_buffer(filter.program())
-        rule = struct.pack("HxxxxxxP", len(filter.program()) // 8, ctypes.addressof(code))
-        self._ear.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, rule)
+        attach_filter(self._ear, filter.program())
         self._ear.setsockopt(SOL_PACKET, IGNORE_OUTGOING, 1)
-        try:
-            self._ear.setsockopt(socket.SOL_SOCKET, _RECEIVE_ROOM_FORCE, ROOM)
-        except PermissionError:
-            self._ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        give_room(self._ear, ROOM)
         self._ear.bind((interface, ALL))
 
     def _read(self) -> bytes:

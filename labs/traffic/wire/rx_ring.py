@@ -4,7 +4,6 @@ The kernel fills block after block and hands each over when it is full, or when 
 all blocks are ours, or not read yet, it drops and counts. The socket hears nothing before filter and ring are there.
 """
 
-import ctypes
 import mmap
 import select
 import socket
@@ -29,11 +28,11 @@ from labs.traffic.wire.interface import (
     packet_socket,
 )
 from topologies.errors import Mistake
+from topologies.runtime.sockets import attach_filter
 
 V3 = 2
 FRAME = 2048  # what the kernel wants to be told and does not use: frames take the room that they need
 OURS, KERNELS = 1, 0
-SO_ATTACH_FILTER = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,9 @@ class RxRing:
         self._next, self._counts = 0, Counts()
 
     def _open(self, interface: str, blocks: int, size: int, linger: int) -> None:
-        code = ctypes.create_string_buffer(filter.program())
-        length = len(filter.program()) // 8
         self._sock.setsockopt(SOL_PACKET, VERSION, V3)
         with naming(self._place, "a filter"):
-            rule = struct.pack("HxxxxxxP", length, ctypes.addressof(code))
-            self._sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, rule)
+            attach_filter(self._sock, filter.program())
             self._sock.setsockopt(SOL_PACKET, IGNORE_OUTGOING, 1)
         with naming(self._place, f"a ring of {blocks} blocks of {size} bytes"):
             request = struct.pack("7I", size, blocks, FRAME, blocks * size // FRAME, linger, 0, 0)
