@@ -111,10 +111,10 @@ def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
         yield "busbw", Sample(each.begun, each.busbw * 8, named)
     for flow in log.flows:
         labels = {**named, "source": flow.source, "target": flow.target}
-        yield "retransmitted", Sample(ended, flow.frames_retransmitted, labels)
+        yield "retransmitted", Sample(ended, flow.data_frames_retransmitted, labels)
         yield "timeouts", Sample(ended, flow.timeouts, labels)
-        yield "naks", Sample(ended, flow.naks_rx, labels)
-        yield "cnps", Sample(ended, flow.cnps_rx, labels)
+        yield "naks", Sample(ended, flow.nak_rx, labels)
+        yield "cnps", Sample(ended, flow.cnp_rx, labels)
 
 
 def filled(log: TrafficLog) -> Iterator[tuple[float, int]]:

@@ -90,8 +90,8 @@ def _report(log: "TrafficLog", begun: float) -> dict[str, object]:
 
 def _show(log: "TrafficLog") -> None:
     rows = [
-        (f.source, f.target, f.frames_tx, f.frames_rx, f.bytes_acked, f.frames_retransmitted, f.timeouts, f.naks_rx,
-         f.cnps_rx, f.ecn_marked_rx)
+        (f.source, f.target, f.data_frames_tx, f.data_frames_rx, f.bytes_acked, f.data_frames_retransmitted, f.timeouts,
+         f.nak_rx, f.cnp_rx, f.ecn_ce_rx)
         for f in log.flows
     ]  # fmt: skip
     screen.table(COLUMNS, [[str(cell) for cell in row] for row in rows])

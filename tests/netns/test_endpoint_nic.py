@@ -85,7 +85,7 @@ def test_a_write_of_a_mebibyte_arrives_to_the_byte(nics: dict[str, Nic]) -> None
     log = job.log(machine.fidelity(0, 0, 1), now)
 
     assert [each.size for each in log.transfers] == [1 << 20, 1 << 20]
-    assert [(each.frames_retransmitted, each.timeouts, each.naks_rx) for each in log.flows] == [(0, 0, 0)] * 2
+    assert [(each.data_frames_retransmitted, each.timeouts, each.nak_rx) for each in log.flows] == [(0, 0, 0)] * 2
     assert log.fidelity.overrun == 0
 
 

@@ -90,10 +90,10 @@ def test_on_whole_cables_nothing_is_sent_twice(program: Closlab, record: LabReco
 
     assert found["failed"] == ""
     assert len(found["iterations"]) > 2
-    assert [total(found, name) for name in ("frames_retransmitted", "timeouts", "naks_rx")] == [0, 0, 0]
+    assert [total(found, name) for name in ("data_frames_retransmitted", "timeouts", "nak_rx")] == [0, 0, 0]
     assert total(found, "bytes_acked") >= 64 * 1024 * len(found["iterations"])
     assert sum(each["size"] for each in found["transfers"]) <= total(found, "bytes_acked")
-    assert total(found, "frames_rx") <= total(found, "frames_tx") <= total(found, "frames_rx") + 128
+    assert total(found, "data_frames_rx") <= total(found, "data_frames_tx") <= total(found, "data_frames_rx") + 128
     assert found["fidelity"]["overrun"] == 0
     assert unreachables(record, "leaf1-host1") == before
 
@@ -107,8 +107,8 @@ def test_what_is_lost_or_damaged_is_sent_again(program: Closlab, record: LabReco
 
     assert found["failed"] == ""
     assert len(found["iterations"]) > 2
-    assert total(found, "frames_retransmitted") > 0
-    assert total(found, "naks_rx") > 0
+    assert total(found, "data_frames_retransmitted") > 0
+    assert total(found, "nak_rx") > 0
 
 
 def test_a_cable_that_loses_all_ends_the_workload(program: Closlab, record: LabRecord) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from labs.traffic.endpoint.frames import Route, frame
 from labs.traffic.endpoint.model import Fidelity, Link, judged
+from labs.traffic.endpoint.tally import Tally
 from labs.traffic.qp.dcqcn.notification import NotificationPoint, notification
 from labs.traffic.qp.dcqcn.parameters import Dcqcn
 from labs.traffic.qp.dcqcn.reaction import ReactionPoint
@@ -36,7 +37,8 @@ class End:
         self.reaction = ReactionPoint(parameters, 0)
         self.notice = NotificationPoint(parameters.cnp_interval)
         self.wake, self.held = 0, False  # ns before which nothing is to be done, unless only a pace holds it back
-        self.sent = self.heard = self.marked = self.notified = 0  # frames; notifications heard
+        self.said, self.heard = Tally(), Tally()
+        self.marked = 0  # of what was heard, how many packets came with a congestion mark
 
     def post(self, request: Request) -> None:
         """Ask for a message to be sent. Raises Mistake as queue pairs do."""
@@ -86,9 +88,8 @@ class Port:
                 continue  # of a queue pair that is none here
             end.wake = 0
             self._touched[end.pair.number] = end
-            end.heard += 1
+            end.heard.add(each.packet)
             if each.packet.opcode == CNP.number:
-                end.notified += 1
                 end.reaction.notified(now)
                 continue
             if each.marked:
@@ -132,7 +133,7 @@ class Port:
         if not self.link.send(frame(end.route, packet)):
             self.refused += 1
             return False
-        end.sent += 1
+        end.said.add(packet)
         return True
 
 

@@ -1,6 +1,6 @@
 """What is asked of traffic, and what came of it. Values only; times are seconds, rates bit/s."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -71,21 +71,54 @@ class Transfer(Struct, frozen=True):
     size: int
 
 
-class Flow(Struct, frozen=True):
-    """What all queue pairs from one NIC to another went through, in Open Traffic Generator's names where it has any.
-    `frames_rx` and `ecn_marked_rx` are counted by the one that receives, all else by the one that sends. What was on
-    its way when it ended counts as sent and not as received."""
+class Counts(Struct, frozen=True, kw_only=True):
+    """What queue pairs went through, in the names of Open Traffic Generator's RoCEv2 metrics (Rocev2Flow, per_qp), but
+    for `bytes_acked` and `timeouts`, which it does not have.
+
+    The one that sends data counts `data_frames_tx`, `tx_bytes`, `message_tx` and what comes back: `ack_rx`, `nak_rx`,
+    `cnp_rx`, and with `message_complete_rx` the messages acknowledged as a whole. The one that receives counts
+    `data_frames_rx`, `rx_bytes`, `ecn_ce_rx` and what it answers. Bytes are those of data; frames sent again count each
+    time. What was on its way at the end is sent and not received.
+    """
+
+    data_frames_tx: int
+    data_frames_rx: int
+    data_frames_retransmitted: int
+    tx_bytes: int
+    rx_bytes: int
+    bytes_acked: int
+    message_tx: int
+    message_complete_rx: int
+    timeouts: int
+    ecn_ce_rx: int
+    ack_tx: int
+    ack_rx: int
+    nak_tx: int
+    nak_rx: int
+    cnp_tx: int
+    cnp_rx: int
+
+
+class PerQp(Counts, frozen=True, kw_only=True):
+    """One connection: the numbers of the queue pair that sends and of the one that receives."""
+
+    src_qp: int
+    dest_qp: int
+
+
+class Flow(Counts, frozen=True, kw_only=True):
+    """All connections from one NIC to another, together and one by one."""
 
     source: str
     target: str
-    frames_tx: int
-    frames_rx: int
-    bytes_acked: int
-    frames_retransmitted: int
-    timeouts: int
-    naks_rx: int
-    cnps_rx: int
-    ecn_marked_rx: int
+    per_qp: tuple[PerQp, ...] = ()
+
+
+def together(source: str, target: str, per_qp: Iterable[PerQp]) -> Flow:
+    """The flow of these connections."""
+    every = tuple(per_qp)
+    sums = {name: sum(getattr(each, name) for each in every) for name in Counts.__struct_fields__}
+    return Flow(source=source, target=target, per_qp=every, **sums)
 
 
 class Moved(Struct, frozen=True):

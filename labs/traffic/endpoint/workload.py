@@ -1,7 +1,7 @@
 """A collective over queue pairs, step by step: everybody waits for everybody before the next step. Pure; time is an
 argument, in nanoseconds."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -11,7 +11,18 @@ from labs.traffic.collectives import Schedule
 from labs.traffic.collectives.nccl import algbw, busbw
 from labs.traffic.collectives.placement import carried, scheduled
 from labs.traffic.endpoint.engine import End
-from labs.traffic.endpoint.model import TRANSFERS, Fidelity, Flow, Iteration, Moved, TrafficLog, Transfer, Wanted
+from labs.traffic.endpoint.model import (
+    TRANSFERS,
+    Fidelity,
+    Flow,
+    Iteration,
+    Moved,
+    PerQp,
+    TrafficLog,
+    Transfer,
+    Wanted,
+    together,
+)
 from labs.traffic.qp.model import Completion, Operation, Region, Request, Status
 
 LONGEST = 16 << 10  # bytes of a message at most
@@ -67,6 +78,13 @@ class _Open(Struct):
     left: int
 
 
+class _Acked(Struct):
+    """What of a queue pair was acknowledged: whole messages, and their bytes."""
+
+    messages: int = 0
+    octets: int = 0
+
+
 class Job:
     """A workload as it runs. `ends` are the queue pairs from one rank to another: of each the end that sends, and the
     one that receives."""
@@ -86,7 +104,8 @@ class Job:
         self._transfers: list[Transfer] = []
         self._unkept = 0
         self._moved = Counter[int]()
-        self._acked = Counter[Pair]()
+        self._asked = Counter[int]()  # messages by the number of the queue pair that was to send them
+        self._done: defaultdict[int, _Acked] = defaultdict(_Acked)
 
     def advance(self, now: int) -> None:
         """Begin the next step where nothing of the last one is on its way; after the last, begin anew."""
@@ -111,7 +130,8 @@ class Job:
             source, target = (self._names[rank] for rank in pair)
             self.failed = f"{source} to {target}: {done.status}"
             return
-        self._acked[pair] += done.length
+        acked = self._done[end.pair.number]
+        acked.messages, acked.octets = acked.messages + 1, acked.octets + done.length
         self._moved[int(now / _NS / WIDTH)] += done.length
         self._open[pair].left -= 1
         if not self._open[pair].left:
@@ -140,7 +160,9 @@ class Job:
         for each in sizes:
             number = self._posted[pair]
             self._posted[pair] += 1  # goes on where the last transfer ended, or the first queue pairs had most
-            ends[number % len(ends)][0].post(Request(number, Operation.WRITE, each, rkey=RKEY))
+            end = ends[number % len(ends)][0]
+            end.post(Request(number, Operation.WRITE, each, rkey=RKEY))
+            self._asked[end.pair.number] += 1
 
     def _keep(self, pair: Pair, each: _Open, now: int) -> None:
         """Take down a transfer that is complete, as long as there is room."""
@@ -159,16 +181,29 @@ class Job:
         return busbw(self._wanted.collective, len(self._names), self._wanted.size, seconds)
 
     def _flow(self, pair: Pair, ends: list[tuple[End, End]]) -> Flow:
-        counts = [end.pair.counts for end, _ in ends]
-        return Flow(
-            source=self._names[pair[0]],
-            target=self._names[pair[1]],
-            frames_tx=sum(end.sent for end, _ in ends),
-            frames_rx=sum(far.heard for _, far in ends),
-            bytes_acked=self._acked[pair],
-            frames_retransmitted=sum(each.sent_again for each in counts),
-            timeouts=sum(each.timeouts for each in counts),
-            naks_rx=sum(each.naks_heard for each in counts),
-            cnps_rx=sum(end.notified for end, _ in ends),
-            ecn_marked_rx=sum(far.marked for _, far in ends),
+        source, target = (self._names[rank] for rank in pair)
+        return together(source, target, (self._connection(end, far) for end, far in ends))
+
+    def _connection(self, end: End, far: End) -> PerQp:
+        number, counts = end.pair.number, end.pair.counts
+        done = self._done[number]
+        return PerQp(
+            src_qp=number,
+            dest_qp=far.pair.number,
+            data_frames_tx=end.said.packets,
+            data_frames_rx=far.heard.packets,
+            data_frames_retransmitted=counts.sent_again,
+            tx_bytes=end.said.data,
+            rx_bytes=far.heard.data,
+            bytes_acked=done.octets,
+            message_tx=self._asked[number],
+            message_complete_rx=done.messages,
+            timeouts=counts.timeouts,
+            ecn_ce_rx=far.marked,
+            ack_tx=far.said.acks,
+            ack_rx=end.heard.acks,
+            nak_tx=far.said.naks,
+            nak_rx=end.heard.naks,
+            cnp_tx=far.said.cnps,
+            cnp_rx=end.heard.cnps,
         )

@@ -4,13 +4,17 @@ from msgspec.structs import replace
 
 from labs.chaos.model import Bin, Episode, Event, Fidelity, Flow, Kind, Outage, ProbeLog, Recording
 from labs.traffic.endpoint.model import Fidelity as Kept
-from labs.traffic.endpoint.model import Flow as Traffic
-from labs.traffic.endpoint.model import Iteration, Moved, TrafficLog, Transfer, Wanted
+from labs.traffic.endpoint.model import Iteration, Moved, PerQp, TrafficLog, Transfer, Wanted, together
 
 FLOWS = tuple(
     Flow(source, target, "ipv4", number, f"10.0.0.{source[-1]}", f"10.0.0.{target[-1]}", 16)
     for source, target in (("h1", "h2"), ("h2", "h1"))
     for number in (0, 1)
+)
+CONNECTION = PerQp(
+    **dict.fromkeys(PerQp.__struct_fields__, 0)
+    | {"src_qp": 0x11, "dest_qp": 0x12, "data_frames_tx": 10, "data_frames_rx": 9, "bytes_acked": 1000}
+    | {"data_frames_retransmitted": 2, "timeouts": 1, "nak_rx": 1, "cnp_rx": 3, "ecn_ce_rx": 4}
 )
 TRAFFIC = TrafficLog(
     Wanted("job", "all-reduce", 1000),
@@ -19,7 +23,7 @@ TRAFFIC = TrafficLog(
     (Iteration(0.1, 0.3, 5000.0, 5000.0), Iteration(0.3, 0.6, 3333.0, 3333.0)),
     (Transfer(0.1, 0.15, "h1:eth1", "h2:eth1", 400), Transfer(0.3, 0.3, "h1:eth1", "h2:eth1", 600)),
     0,
-    (Traffic("h1:eth1", "h2:eth1", 10, 9, 1000, 2, 1, 1, 3, 4),),
+    (together("h1:eth1", "h2:eth1", [CONNECTION]),),
     (Moved(0.1, 400), Moved(0.5, 600)),
     0.1,
     Kept(0.001, 0.0, 0, 0, 0.0),

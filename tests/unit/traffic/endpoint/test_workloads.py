@@ -81,7 +81,7 @@ def test_a_collective_runs_again_and_again(name: str) -> None:
     once = sum(sum(step.values()) for step in transfers(collective(name, 4, 60_000, 0)))
     acked = sum(each.bytes_acked for each in log.flows)
     assert once * len(log.iterations) <= acked <= once * (len(log.iterations) + 1)
-    assert sum(each.frames_retransmitted for each in log.flows) == 0
+    assert sum(each.data_frames_retransmitted for each in log.flows) == 0
     assert sum(each.count for each in log.moved) == acked
 
 
@@ -91,7 +91,24 @@ def test_lost_frames_are_sent_again_and_the_collective_ends() -> None:
 
     assert not log.failed
     assert len(log.iterations) >= 2
-    assert sum(each.frames_retransmitted for each in log.flows) > 0
+    assert sum(each.data_frames_retransmitted for each in log.flows) > 0
+
+
+def test_each_queue_pair_has_counts_of_its_own() -> None:
+    """They share a transfer's messages, what the one end says the other hears, and a flow has the sums."""
+    log = ran(engine(Wanted("job", "all-reduce", 60_000, 4, rate=1e9), placed(), Switch().open), 60)
+
+    for flow in log.flows:
+        numbers = [each.src_qp for each in flow.per_qp]
+        assert len(set(numbers)) == len({each.dest_qp for each in flow.per_qp}) == 4
+        for each in flow.per_qp:
+            assert each.message_complete_rx > 0
+            assert each.message_tx - each.message_complete_rx in (0, 1)
+            assert each.tx_bytes >= each.rx_bytes >= each.bytes_acked > 0
+            assert each.ack_tx >= each.ack_rx > 0
+            assert each.data_frames_tx - each.data_frames_rx <= 16
+        assert flow.bytes_acked == sum(each.bytes_acked for each in flow.per_qp)
+        assert flow.data_frames_tx == sum(each.data_frames_tx for each in flow.per_qp)
 
 
 def test_a_wire_that_is_cut_ends_the_workload_with_its_reason() -> None:
@@ -106,7 +123,7 @@ def test_a_nic_keeps_its_rate() -> None:
     """Whatever the number of its queue pairs; headers count."""
     log = ran(engine(Wanted("job", "permutation", 10**7, 8, rate=20e6), placed(), Switch().open), 1000)
 
-    sent = sum(each.frames_tx for each in log.flows) / 2 * (1024 + 58) * 8
+    sent = sum(each.data_frames_tx for each in log.flows) / 2 * (1024 + 58) * 8
     assert sent == pytest.approx(20e6, rel=0.05)
 
 
@@ -119,10 +136,7 @@ def test_no_queue_pair_gives_up_waiting_while_its_nic_keeps_it_back(queue_pairs:
     log = ran(engine(Wanted("job", "permutation", 10**6, queue_pairs, rate=20e6), placed(), Switch().open), 1000, turn)
 
     assert len(log.iterations) >= 2
-    assert [sum(each) for each in zip(*((f.frames_retransmitted, f.timeouts) for f in log.flows), strict=True)] == [
-        0,
-        0,
-    ]
+    assert sum(each.data_frames_retransmitted + each.timeouts for each in log.flows) == 0
 
 
 @pytest.mark.parametrize("turn", [200_000, 216_000, 433_000, 866_000])
@@ -133,7 +147,9 @@ def test_queue_pairs_share_their_nic_evenly(turn: int) -> None:
     ran(made, 400, turn)
 
     for port in made[0].ports.values():
-        sent = sorted(end.sent for end in port.ends.values())[8:]  # of the others, that only acknowledge, it is less
+        sent = sorted(end.said.all for end in port.ends.values())[
+            8:
+        ]  # of the others, that only acknowledge, it is less
         assert sent[-1] - sent[0] <= 8
         assert sent[0] > 50
 
@@ -147,9 +163,9 @@ def test_a_marked_packet_slows_the_sender_down() -> None:
     free = ran(engine(Wanted("job", "permutation", 10**7, rate=50e6), placed(), Switch().open), 1000)
     slowed = ran(engine(Wanted("job", "permutation", 10**7, rate=50e6), placed(), Switch(mark).open), 1000)
 
-    assert all(each.cnps_rx > 0 for each in slowed.flows)
-    assert all(each.cnps_rx == each.ecn_marked_rx == 0 for each in free.flows)
-    assert all(each.ecn_marked_rx >= each.cnps_rx for each in slowed.flows)
+    assert all(each.cnp_rx > 0 for each in slowed.flows)
+    assert all(each.cnp_rx == each.ecn_ce_rx == 0 for each in free.flows)
+    assert all(each.ecn_ce_rx >= each.cnp_rx for each in slowed.flows)
     moved = [sum(each.bytes_acked for each in log.flows) for log in (free, slowed)]
     assert moved[1] < moved[0] / 2
 
@@ -166,7 +182,7 @@ def test_what_a_nic_has_no_room_for_is_sent_later() -> None:
     assert log.fidelity.refused > 0
     assert log.fidelity.doubts == ()
     assert len(log.iterations) >= 2
-    assert sum(each.frames_retransmitted for each in log.flows) == 0
+    assert sum(each.data_frames_retransmitted for each in log.flows) == 0
 
 
 def test_queue_pairs_of_one_pair_of_nics_differ_in_their_ports() -> None:
@@ -201,7 +217,7 @@ def test_packets_of_strangers_are_not_heeded() -> None:
     for now in range(0, 10_000_000, TURN):
         machine.turn(now)
 
-    assert stranger.sent == stranger.heard == 0
+    assert stranger.said.all == stranger.heard.all == 0
     assert heard(b"") is None
 
 
@@ -243,8 +259,8 @@ def test_what_is_lost_on_the_way_is_the_difference_of_what_was_sent_and_received
     log = ran(engine(wanted, placed(), Switch(fate).open), 300)
     whole = ran(engine(wanted, placed(), Switch().open), 300)
 
-    assert sum(each.frames_tx - each.frames_rx for each in whole.flows) <= 64
-    assert sum(each.frames_tx - each.frames_rx for each in log.flows) == pytest.approx(next(lost), abs=4)
+    assert sum(each.data_frames_tx - each.data_frames_rx for each in whole.flows) <= 64
+    assert sum(each.data_frames_tx - each.data_frames_rx for each in log.flows) == pytest.approx(next(lost), abs=4)
     assert next(lost) > 10
 
 
@@ -350,6 +366,6 @@ def test_small_transfers_use_all_queue_pairs_too(size: int) -> None:
 
     ran(made, 30)
 
-    sent = [end.sent for port in made[0].ports.values() for end in port.ends.values()]
+    sent = [end.said.all for port in made[0].ports.values() for end in port.ends.values()]
     assert min(sent) > 0
     assert len(sent) == 2 * 2 * 8
