@@ -49,7 +49,7 @@ class Cable(Struct, frozen=True):
     def _impaired(self) -> str:
         """Such as `leaf1:eth1 sends with loss 1 %`."""
         sides = ((self.a, self.a_impaired), (self.b, self.b_impaired))
-        said = [(end, seen.impairment.text()) for end, seen in sides if seen]
+        said = [(end, seen.text()) for end, seen in sides if seen]
         return "; ".join(f"{end} sends with {text}" for end, text in said if text)
 
 

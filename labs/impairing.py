@@ -9,7 +9,7 @@ from topologies.errors import Fault, Mistake
 from topologies.impairments import backends
 from topologies.impairments.model import Impairment, Seen
 from topologies.lab import HOST, Veth
-from topologies.runtime.door import open_door
+from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
 
 
@@ -28,16 +28,16 @@ def impair(record: LabRecord, ends: Sequence[str], wanted: Impairment) -> list[S
     Nothing is begun before all ends were found. Raises Mistake and Fault.
     """
     backend = backends.chosen()
-    places = [(_netns(record, end), end.partition(":")[2], own_rate(record, end)) for end in ends]
-    for netns, interface, own in places:
-        backends.impair(backend, netns, interface, wanted, own_mbps=own)
-    return [backend.read(netns, {interface: own})[interface] for netns, interface, own in places]
+    places = [(_door(record, end), end.partition(":")[2], own_rate(record, end)) for end in ends]
+    for door, interface, own in places:
+        backends.impair(backend, door.netns, interface, wanted, own_mbps=own, holder=door.holder)
+    return [backend.read(door.netns, {interface: own})[interface] for door, interface, own in places]
 
 
 def impaired(record: LabRecord, ends: Sequence[str]) -> dict[str, Impairment]:
     """What is done to what leaves these ends, as the kernel shows it. Raises Mistake and Fault."""
     backend = backends.chosen()
-    places = {end: (_netns(record, end), end.partition(":")[2]) for end in ends}
+    places = {end: (_door(record, end).netns, end.partition(":")[2]) for end in ends}
     return {
         end: backend.read(netns, {interface: own_rate(record, end)})[interface].impairment
         for end, (netns, interface) in places.items()
@@ -64,7 +64,7 @@ def own_rate(record: LabRecord, end: str) -> int:
 def _look(record: LabRecord, backend: backends.Backend, node: str, ends: Sequence[str]) -> dict[str, Seen]:
     """What is done to what leaves these ends of a node; nothing where it is off or its network is the machine's."""
     try:
-        netns = _netns(record, ends[0])
+        netns = _door(record, ends[0]).netns
     except (Fault, Mistake):
         return {}
     names = {end.partition(":")[2]: end for end in ends}
@@ -72,10 +72,10 @@ def _look(record: LabRecord, backend: backends.Backend, node: str, ends: Sequenc
     return {names[name]: found for name, found in seen.items()}
 
 
-def _netns(record: LabRecord, end: str) -> str:
-    """The network that an end is in; raises Mistake for the machine's own, which is not the lab's to impair."""
+def _door(record: LabRecord, end: str) -> Door:
+    """The door of an end's node; raises Mistake for the machine's own network, which is not the lab's to impair."""
     far_end(record, end)
     node = end.partition(":")[0]
     if any(each.name == node and each.kind == HOST for each in record.lab.nodes):
         raise Mistake(f"{end} is in the machine's own network, which is left alone; impair the cable's other end")
-    return open_door(record, node).netns
+    return open_door(record, node)

@@ -54,8 +54,8 @@ def make(record: LabRecord) -> None:
     enter(record)
     switches.make(record, balances)
     for each in impaired:
-        netns = open_door(record, each.end.node).netns
-        backends.impair(backends.chosen(), netns, each.end.interface, each.wanted, own_mbps=each.own_mbps)
+        door, interface, own = open_door(record, each.end.node), each.end.interface, each.own_mbps
+        backends.impair(backends.chosen(), door.netns, interface, each.wanted, own_mbps=own, holder=door.holder)
 
 
 def _balances(lab: Lab) -> dict[str, Balance]:

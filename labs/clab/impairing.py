@@ -49,7 +49,8 @@ def _replace(record: LabRecord, node: str, interface: str, wanted: netem.Impairm
     if interface not in (there := _interfaces(door)):
         raise Mistake(f"{node}: no interface {interface!r}; there are {', '.join(there)}")
     own = own_rate(record, f"{node}:{interface}")
-    backends.impair(backends.chosen(), door.netns, interface, netem.made_of(wanted), own_mbps=own)
+    made = netem.made_of(wanted)
+    backends.impair(backends.chosen(), door.netns, interface, made, own_mbps=own, holder=door.holder)
 
 
 def _seen(record: LabRecord, door: Door) -> dict[str, netem.Impairment]:

@@ -68,6 +68,6 @@ def _impair(end: str, wanted: "Impairment", *, both: bool, lab: str, as_json: bo
         screen.document({"ends": rows})
         return EXIT_FINE
     for each, found in zip(ends, seen, strict=True):
-        text = found.impairment.text()
+        text = found.text()
         screen.remark(f"{each} sends with {text}" if text else f"{each} is not impaired")
     return EXIT_FINE

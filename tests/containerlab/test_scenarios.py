@@ -12,7 +12,7 @@ from program import Closlab
 
 from topologies.runtime.containerlab import engine
 
-SCENARIOS = ("spine-dies", "one-way-link", "bgpd-killed", "spine-dies-under-all-reduce")
+SCENARIOS = ("spine-dies", "one-way-link", "late-cable", "bgpd-killed", "spine-dies-under-all-reduce")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -24,6 +24,7 @@ from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import Action, LabRecord
 from topologies.runtime.netns import Netns
 from topologies.runtime.probe import kernel
+from topologies.runtime.probe.capability import Capability
 
 SENT = 20_000
 FIVE_SIGMA = 5  # a normal bound: 6e-7 two-sided, with 1,000 expected events
@@ -178,11 +179,13 @@ def test_a_rate_is_held_within_five_percent(record: LabRecord, near: str) -> Non
 
 
 @needs_nft
-def test_one_that_is_refused_changes_nothing(record: LabRecord, near: str) -> None:
-    """What this kernel lacks is named, and the former loss stays."""
+def test_one_that_is_refused_changes_nothing(record: LabRecord, near: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine lacks is named, and the former loss stays."""
     impair(record, [near], Impairment(loss_percent=1))
+    monkeypatch.setattr(backends.kernel, "trial", lambda name: Capability(name, "", lack="no /dev/net/tun"))
 
-    with pytest.raises(Mistake, match=r"delay, duplicate: this kernel has no netem queue \(sch_netem\)"):
+    why = r"delay, duplicate: this kernel has no netem queue \(sch_netem\), and .* no relay \(no /dev/net/tun\)"
+    with pytest.raises(Mistake, match=why):
         impair(record, [near], Impairment(delay_ms=5, duplicate_percent=1))
     assert now(record, near).impairment == Impairment(loss_percent=1)
 

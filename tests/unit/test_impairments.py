@@ -8,6 +8,8 @@ from topologies.errors import Mistake
 from topologies.impairments import classes, queues, rules
 from topologies.impairments.backends import BACKENDS, Fake, impair
 from topologies.impairments.model import Count, Impairment, Queue, Seen, queue, refuse_impossible
+from topologies.runtime.probe import kernel
+from topologies.runtime.probe.capability import Capability
 
 
 @pytest.mark.parametrize(
@@ -41,18 +43,20 @@ def test_what_a_backend_lacks_is_refused_and_nothing_is_made(name: str) -> None:
     wanted = Impairment(**{name: 1, "loss_percent": 1})
 
     with pytest.raises(Mistake, match=f"{name.partition('_')[0]}: this kernel has no netem"):
-        impair(fake, "net", "eth1", wanted, own_mbps=0)
+        impair(fake, "net", "eth1", wanted, own_mbps=0, holder=1)
     assert fake.made == {}
-    impair(fake, "net", "eth1", Impairment(loss_percent=1), own_mbps=0)
+    impair(fake, "net", "eth1", Impairment(loss_percent=1), own_mbps=0, holder=1)
     assert fake.read("net", {"eth1": 0}) == {"eth1": Seen(Impairment(loss_percent=1))}
 
 
-def test_netem_can_all_and_nft_what_needs_no_waiting() -> None:
-    """The two backends between which a machine chooses."""
+@pytest.mark.parametrize("lack", ["", "no tap"])
+def test_nft_can_all_where_there_can_be_a_relay(lack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As netem; without one, what needs no packet to wait."""
+    monkeypatch.setattr(kernel, "trial", lambda name: Capability(name, "", lack=lack))
     able = {name: set(make().can()) for name, make in BACKENDS.items()}
 
-    assert able["netem"] - able["nft"] == {"delay", "jitter", "duplicate", "reorder"}
-    assert able["nft"] == {"rate", "loss", "corruption"}
+    assert able["netem"] - able["nft"] == (set() if not lack else {"delay", "jitter", "duplicate", "reorder"})
+    assert able["nft"] >= {"rate", "loss", "corruption"}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +111,26 @@ def test_rules_replace_the_former_ones_in_one_transaction() -> None:
 def rule(chain: str, *expressions: object, table: str = "closlab-impair-eth1") -> dict[str, object]:
     """A rule as nft 1.0.6 prints it."""
     return {"rule": {"table": table, "chain": chain, "expr": list(expressions)}}
+
+
+def test_packets_that_wait_are_steered_past_everything_else() -> None:
+    """What has waited passes at once; the rest goes to the tap when loss and corruption had their turn."""
+    told = rules.script(Impairment(loss_percent=1, delay_ms=5), "eth1", "relay3")
+    lines = [each.strip() for each in told.splitlines()]
+
+    passes = lines.index("meta mark 0x41051ab5 accept")
+    assert passes < lines.index("numgen random mod 1000000 < 10000 counter drop") < lines.index('fwd to "relay3"')
+
+
+def test_who_is_steered_where_is_read_back() -> None:
+    """By the tap's name, or the number that is left of it; and neither rule is an impairment of its own."""
+    passes = rule("sending", {"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 5}}, {"accept": None})
+    there = rule("sending", {"fwd": {"dev": "relay3"}})
+    gone = rule("sending", {"fwd": {"dev": 7}}, table="closlab-impair-eth2")
+    told = json.dumps({"nftables": [passes, there, gone]})
+
+    assert rules.steered(told) == {"eth1": "relay3", "eth2": "7"}
+    assert rules.read(told) == {"eth1": Seen(), "eth2": Seen()}
 
 
 def test_rules_are_read_back_with_their_counts() -> None:

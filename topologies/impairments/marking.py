@@ -77,7 +77,8 @@ def joined(seen: Seen, marked: Seen | None) -> Seen:
     if marked is None:
         return seen
     impairment = replace(seen.impairment, ecn=marked.impairment.ecn)
-    return Seen(impairment, replace(seen.count, marked=marked.count.marked, unmarked=marked.count.unmarked))
+    count = replace(seen.count, marked=marked.count.marked, unmarked=marked.count.unmarked)
+    return replace(seen, impairment=impairment, count=count)
 
 
 @cache

@@ -86,17 +86,23 @@ class Count(Struct, frozen=True):
 
 
 class Seen(Struct, frozen=True):
-    """What the kernel shows of one interface."""
+    """What the kernel shows of one interface. `trouble` says what is not as it was set, and its cure, or is empty."""
 
     impairment: Impairment = Impairment()
     count: Count = Count()
+    trouble: str = ""
+
+    def text(self) -> str:
+        """Such as `loss 1 %, rate 100 Mbit/s`, and what is wrong there; "" for nothing."""
+        return "; ".join(each for each in (self.impairment.text(), self.trouble) if each)
 
     def report(self) -> dict[str, object]:
         """The impairment and its counts for JSON; None for what is not counted."""
         found: dict[str, object] = {field: getattr(self.impairment, field) for field in AMOUNTS}
         found["ecn"] = asdict(self.impairment.ecn) if self.impairment.ecn else None
         found["queues"] = [asdict(each) for each in self.impairment.queues]
-        return found | {name: None if count < 0 else count for name, count in asdict(self.count).items()}
+        found |= {name: None if count < 0 else count for name, count in asdict(self.count).items()}
+        return found | {"trouble": self.trouble or None}
 
 
 def marking(text: str) -> Marking:

@@ -8,6 +8,8 @@ damaged packet has all bits of one byte turned over and its checksum left as it 
 - TCP: the first byte behind 20 bytes of header and 12 of timestamps; a bare acknowledgement has none and passes whole.
 - ICMP, ICMPv6: byte 16 behind the header. IP headers, ARP and other protocols are never damaged.
 
+Where packets wait, the last rule hands them to a relay's tap, and the first lets pass what comes from there.
+
 Linux does not verify checksums of what it sent over a veth itself (they are left to the device), so UDP and TCP arrive
 damaged there. ICMP, and packets with a finished checksum (raw sockets), are refused by the receiver, which counts them.
 """
@@ -18,6 +20,7 @@ from collections.abc import Mapping
 
 from topologies.errors import Mistake
 from topologies.impairments.model import Count, Impairment, Seen
+from topologies.impairments.relay.model import MARK
 
 MODULUS = 1_000_000
 TABLES = "closlab-impair-"  # what the names of the tables begin with; that of the interface follows
@@ -49,14 +52,19 @@ def table(interface: str) -> str:
     return f"{TABLES}{interface}"
 
 
-def script(wanted: Impairment, interface: str) -> str:
-    """What nft is told, in one transaction: the former table goes, and a new one comes where something is asked."""
+def script(wanted: Impairment, interface: str, tap: str = "") -> str:
+    """What nft is told, in one transaction: the former table goes, and a new one comes where something is asked.
+
+    `tap` is where packets wait; "" for nowhere.
+    """
     name = table(interface)
-    rules = []
+    rules = [f"meta mark {MARK:#x} accept"] if tap else []
     if wanted.loss_percent:
         rules.append(f"{_drawn(wanted.loss_percent)}counter drop")
     if wanted.corruption_percent:
         rules.append(f"{_drawn(wanted.corruption_percent)}jump corrupting")
+    if tap:
+        rules.append(f'fwd to "{tap}"')
     if not rules:
         return NO_TABLE.format(table=name)
     damages = "\n".join(f"        {each} counter return" for each in DAMAGES)
@@ -74,11 +82,27 @@ def _drawn(percent: float) -> str:
 
 def read(text: str) -> dict[str, Seen]:
     """Loss, corruption and what they did, by interface, from `nft --json list ruleset netdev`."""
+    return {interface: _seen(found) for interface, found in _ruled(text).items()}
+
+
+def steered(text: str) -> dict[str, str]:
+    """By interface, the tap where its packets wait; what nft says in its place where the tap is gone."""
+    return {
+        interface: str(each["fwd"]["dev"])
+        for interface, found in _ruled(text).items()
+        for _, expressions in found
+        for each in expressions
+        if "fwd" in each
+    }
+
+
+def _ruled(text: str) -> "dict[str, list[Rule]]":
+    """The rules of each interface."""
     ruled: dict[str, list[Rule]] = {}
     for each in json.loads(text)["nftables"]:
         if "rule" in each and (name := each["rule"]["table"]).startswith(TABLES):
             ruled.setdefault(name.removeprefix(TABLES), []).append((each["rule"]["chain"], each["rule"]["expr"]))
-    return {interface: _seen(found) for interface, found in ruled.items()}
+    return ruled
 
 
 def _seen(ruled: "list[Rule]") -> Seen:
@@ -90,7 +114,7 @@ def _seen(ruled: "list[Rule]") -> Seen:
             corrupted = max(corrupted, 0) + _counted(expressions)
         elif any("drop" in each for each in expressions):
             loss, dropped = _share(expressions), _counted(expressions)
-        else:
+        elif any("jump" in each for each in expressions):
             corruption = _share(expressions)
     found = Impairment(loss_percent=loss, corruption_percent=corruption)
     return Seen(found, Count(dropped, corrupted if corruption else -1))

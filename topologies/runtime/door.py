@@ -87,6 +87,7 @@ class Door:
     def __init__(self, record: LabRecord, found: NodeRecord, wanted: LabNode, init: Process) -> None:
         self.node = found.name
         self.pid = init.pid
+        self.holder = (record.init or init).pid  # with whose end its network ends, which a node that is off keeps
         self._long = found.long_name
         self._wanted = wanted
 

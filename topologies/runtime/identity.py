@@ -75,6 +75,19 @@ def stop(pid: int, first: signal.Signals, *, within: float) -> None:
         os.close(handle)
 
 
+def ask(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a process of this boot; fine when it is gone. The number is pinned, as in `end`."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if alive(process, boot_id()):
+            _signal(handle, number)
+    finally:
+        os.close(handle)
+
+
 def stopped(pid: int) -> bool | None:
     """Whether a process is stopped; None when it is gone or about to be."""
     fields = _stat(pid)

@@ -93,6 +93,7 @@ class KernelLink(Struct, frozen=True):
     master: int
     kind: str
     counters: Counters
+    alias: str = ""
 
 
 class KernelAddress(Struct, frozen=True):
@@ -233,6 +234,7 @@ def link(body: memoryview) -> KernelLink:
         master=_number(found, 10),
         kind=_word(info.get(1)),
         counters=counters,
+        alias=_word(found.get(20)),
     )
 
 

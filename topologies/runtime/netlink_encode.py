@@ -160,6 +160,12 @@ def set_link(link: int | str, what: str, *, up: bool | None = None, master: int 
     return Request(RTM_NEWLINK, 0, body + (b"" if master is None else _u32(10, master)), what)
 
 
+def shape_link(name: str, what: str, *, mtu: int, queue: int, alias: str) -> Request:
+    """Give a link an MTU, room for so many packets in its queue, and an alias that it shows; at most 255 bytes."""
+    body = _text(3, name) + _u32(4, mtu) + _u32(13, queue) + _text(20, alias)
+    return Request(RTM_NEWLINK, 0, _IFINFO.pack(0, 0, 0, 0, 0) + body, what)
+
+
 def new_address(index: int, cidr: str, what: str) -> Request:
     """An address, without duplicate address detection; fine when it is there already."""
     family, data, length = _prefix(cidr)

@@ -63,7 +63,7 @@ class Corruption(Step, tag="corruption", frozen=True, kw_only=True):
 
 
 class Delay(Step, tag="delay", frozen=True, kw_only=True):
-    """Packets wait, in both directions unless `one_way`. Only where the kernel has netem."""
+    """Packets wait, in both directions unless `one_way`; with a jitter they change places."""
 
     link: Cable
     delay: Duration

@@ -39,7 +39,7 @@ TRIALS = (
         "impairments: delay, jitter, duplicates, reordering",
         "tc qdisc add dev lo root netem delay 1ms",
         "CONFIG_NET_SCH_NETEM",
-        instead="impairments are made by nft and tbf: rate, loss and corruption only",
+        instead="impairments are made by nft, tbf and a relay of closlab's own",
     ),
     Trial("tbf", "link rates", "tc qdisc add dev lo root tbf rate 1gbit burst 64k latency 1ms", "CONFIG_NET_SCH_TBF"),
     Trial("htb", "rates by class of traffic", "tc qdisc add dev lo root htb default 1", "CONFIG_NET_SCH_HTB"),
@@ -48,6 +48,13 @@ TRIALS = (
         "the seal of the containerlab runtime; loss and corruption without netem",
         "nft add table inet probe",
         "CONFIG_NF_TABLES",
+    ),
+    Trial(
+        "relay",
+        "delay, jitter, duplicates, reordering without netem",
+        "ip tuntap add probe0 mode tap && nft add table netdev probe && nft add chain netdev probe sending "
+        "'{ type filter hook egress device \"lo\" priority 0; }' && nft add rule netdev probe sending fwd to probe0",
+        "/dev/net/tun, CONFIG_TUN, CONFIG_NFT_FWD_NETDEV",
     ),
     Trial(
         "dummy",
