@@ -93,6 +93,28 @@ class Event(Struct, frozen=True):
     subject: str
 
 
+class Sampled(Struct, frozen=True, array_like=True):
+    """What an interface did in a short time from `at` on: bytes and packets sent, packets dropped by it and by its
+    queue, errors of both directions; and the bytes that waited in its queue at the end of it."""
+
+    at: float
+    seconds: float
+    octets: int
+    packets: int
+    dropped: int
+    errors: int
+    queued: int
+
+
+class Counted(Struct, frozen=True):
+    """An interface's samples, in order; `peer` is the node at the other end of its cable."""
+
+    node: str
+    interface: str
+    peer: str
+    samples: tuple[Sampled, ...]
+
+
 class Episode(Struct, frozen=True):
     """One fault as it went. `injected`: when it was begun; `effective`: when it was seen to have taken effect;
     `healing` and `healed`: the same for its end, None where it was never healed. `where` names the place hit."""
@@ -130,6 +152,7 @@ class Recording(Struct, frozen=True):
     missed: tuple[str, ...] = ()
     traffic: tuple[TrafficLog, ...] = ()
     moves: tuple[Move, ...] = ()
+    counted: tuple[Counted, ...] = ()
 
 
 class Verdict(Struct, frozen=True):

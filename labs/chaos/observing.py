@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from msgspec.structs import replace
 
 from labs.chaos.live import Live
-from labs.chaos.model import Bin, Episode, Outage, ProbeLog, Recording
+from labs.chaos.model import Bin, Counted, Episode, Outage, ProbeLog, Recording
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.probing.prober import probing
 from labs.chaos.watching.watcher import Watched, watching
@@ -48,7 +48,8 @@ class Observation:
         log, watched = self._prober.result(), self._watcher.result()
         events = tuple(replace(event, at=event.at - self.zero) for event in watched.events)
         moved = tuple(moved_by(each, self.zero) for each in traffic)
-        return Recording(shifted(log, self.zero), events, (), (), ended, watched.missed, moved)
+        counted = tuple(counted_from(each, self.zero) for each in watched.counted)
+        return Recording(shifted(log, self.zero), events, (), (), ended, watched.missed, moved, counted=counted)
 
 
 @contextmanager
@@ -116,10 +117,16 @@ def shifted(log: ProbeLog, zero: float) -> ProbeLog:
     return replace(log, outages=tuple(map(outage, log.outages)), bins=tuple(map(binned, log.bins)))
 
 
+def counted_from(each: Counted, zero: float) -> Counted:
+    """The same with all times counted from `zero`."""
+    return replace(each, samples=tuple(replace(sample, at=sample.at - zero) for sample in each.samples))
+
+
 def moved_by(log: TrafficLog, zero: float) -> TrafficLog:
     """The same with all times counted from `zero`."""
     iterations = tuple(replace(each, begun=each.begun - zero, ended=each.ended - zero) for each in log.iterations)
     transfers = tuple(replace(each, begun=each.begun - zero) for each in log.transfers)
     moved = tuple(replace(each, begun=each.begun - zero) for each in log.moved)
+    gaps = tuple(replace(each, at=each.at - zero) for each in log.gaps)
     begun, ended = log.begun - zero, log.ended - zero
-    return replace(log, begun=begun, ended=ended, iterations=iterations, transfers=transfers, moved=moved)
+    return replace(log, begun=begun, ended=ended, iterations=iterations, transfers=transfers, moved=moved, gaps=gaps)

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 from msgspec import Struct
 
-from labs.chaos.model import Episode, Event, Kind, Recording
+from labs.chaos.model import Counted, Episode, Event, Kind, Recording
 from labs.traffic.endpoint.model import TrafficLog
 
 EXACT = 1e-6  # of a short time: what the sums of fractions may be wrong by
@@ -34,6 +34,7 @@ class Described(Struct, frozen=True):
 
 PAIR = ("source", "target", "family")
 FLOW = ("workload", "source", "target")
+PORT = ("node", "interface", "peer")
 SERIES: dict[str, Described] = {
     "outage": Described("how long a flow's probes were lost, at the first one lost", SECONDS, (*PAIR, "flow")),
     "sent": Described("probes sent, in short times", COUNT, PAIR),
@@ -60,6 +61,11 @@ SERIES: dict[str, Described] = {
     "timeouts": Described("times that a queue pair waited in vain, in all", COUNT, FLOW),
     "naks": Described("refusals that queue pairs heard, in all", COUNT, FLOW),
     "cnps": Described("congestion notifications that queue pairs heard, in all", COUNT, FLOW),
+    "psn_gap": Described("1 for each gap in the sequence numbers that a receiver saw, and refused", COUNT, FLOW),
+    "carried": Described("bytes that an interface sent, in short times", RATE, PORT),
+    "queued": Described("bytes that waited in an interface's queue, now and then", COUNT, PORT),
+    "dropped": Described("packets that an interface or its queue dropped, in short times", COUNT, PORT),
+    "errors": Described("packets that an interface had an error with, in short times", COUNT, PORT),
     "difference": Described("1 for each thing that is not as planned at the end", COUNT, ("node", "what")),
 }
 """Every series by name."""
@@ -95,7 +101,21 @@ def _samples(recording: Recording) -> Iterator[tuple[str, Sample]]:
             yield "moved", Sample(move.at, float(move.changed), labels)
     for log in recording.traffic:
         yield from _of_traffic(log, recording.ended)
+    for counted in recording.counted:
+        yield from _of_interface(counted)
     yield from _reconvergence(recording)
+
+
+def _of_interface(counted: Counted) -> Iterator[tuple[str, Sample]]:
+    """What an interface did; drops and errors only where there were any."""
+    labels = {"node": counted.node, "interface": counted.interface, "peer": counted.peer}
+    for each in counted.samples:
+        yield "carried", Sample(each.at, each.octets * 8 / each.seconds, labels)
+        yield "queued", Sample(each.at, each.queued, labels)
+        if each.dropped:
+            yield "dropped", Sample(each.at, each.dropped, labels)
+        if each.errors:
+            yield "errors", Sample(each.at, each.errors, labels)
 
 
 def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
@@ -115,6 +135,8 @@ def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
         yield "timeouts", Sample(ended, flow.timeouts, labels)
         yield "naks", Sample(ended, flow.nak_rx, labels)
         yield "cnps", Sample(ended, flow.cnp_rx, labels)
+    for gap in log.gaps:
+        yield "psn_gap", Sample(gap.at, 1, {**named, "source": gap.source, "target": gap.target})
 
 
 def filled(log: TrafficLog) -> Iterator[tuple[float, int]]:

@@ -108,7 +108,11 @@ def test_what_is_lost_or_damaged_is_sent_again(program: Closlab, record: LabReco
     assert found["failed"] == ""
     assert len(found["iterations"]) > 2
     assert total(found, "data_frames_retransmitted") > 0
-    assert total(found, "nak_rx") > 0
+    assert 0 < total(found, "nak_rx") <= len(found["gaps"])
+    assert all(found["begun"] <= gap["at"] <= found["ended"] for gap in found["gaps"])
+    assert {gap["dest_qp"] for gap in found["gaps"]} <= {
+        each["dest_qp"] for flow in found["flows"] for each in flow["per_qp"]
+    }
 
 
 def test_a_cable_that_loses_all_ends_the_workload(program: Closlab, record: LabRecord) -> None:

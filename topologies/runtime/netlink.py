@@ -18,6 +18,7 @@ from topologies.runtime.netlink_decode import (
     KernelFilter,
     KernelLink,
     KernelNeighbour,
+    KernelQueue,
     KernelRoute,
 )
 from topologies.runtime.netlink_encode import ANY_TABLE, MAIN_TABLE, FilterSide, Request
@@ -34,6 +35,7 @@ __all__ = [
     "KernelFilter",
     "KernelLink",
     "KernelNeighbour",
+    "KernelQueue",
     "KernelRoute",
 ]
 __all__ += ["Netlink", "Request", "RouteMonitor"]
@@ -132,6 +134,10 @@ class Netlink(_Held):
         """The filters that packets meet on one side of an interface."""
         found = self._list(encode.dump_filters(index, side), decode.filter)
         return [each for each in found if each.name]  # the kernel lists each number once more, without its filter
+
+    def queues(self) -> list[KernelQueue]:
+        """The queueing disciplines of all interfaces."""
+        return self._list(encode.dump_queues(), decode.queue)
 
     def set_link(self, link: int | str, up: bool) -> None:
         """Raise or lower an interface, by index or name."""

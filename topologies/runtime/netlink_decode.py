@@ -17,6 +17,7 @@ _NDMSG = struct.Struct("=BxxxiHBB")
 _NEXTHOP = struct.Struct("=HBBi")
 _U32 = struct.Struct("=I")
 _STATS = struct.Struct("=8Q")
+_TCMSG, _QUEUE_STATS, _ROOT = struct.Struct("=BxxxiIII"), struct.Struct("=III"), 0xFFFFFFFF
 _TYPE_MASK = 0x3FFF
 _DEAD, _LINKDOWN = 1, 16
 _NEW_ROUTE, _DEL_ROUTE = 24, 25
@@ -121,6 +122,17 @@ class KernelFilter(Struct, frozen=True):
     number: int
     name: str
     program: int
+
+
+class KernelQueue(Struct, frozen=True):
+    """A queueing discipline of the interface of that index, the bytes that wait in it, and the packets that it dropped
+    since it was made. `root`: it is the one that packets meet first."""
+
+    index: int
+    kind: str
+    root: bool
+    backlog: int
+    dropped: int
 
 
 def messages(data: memoryview) -> Iterator[Message]:
@@ -262,6 +274,15 @@ def filter(body: memoryview) -> KernelFilter:
     (info,) = _U32.unpack_from(body, 16)
     options = attributes(found[2], 0) if 2 in found else {}
     return KernelFilter(_word(found.get(1)), info >> 16, _word(options.get(7)), _number(options, 11))
+
+
+def queue(body: memoryview) -> KernelQueue:
+    """A queueing discipline out of the body of RTM_NEWQDISC."""
+    _, index, _, parent, _ = _TCMSG.unpack_from(body)
+    found = attributes(body, 20)
+    stats = attributes(found[7], 0) if 7 in found else {}  # TCA_STATS2
+    _, backlog, dropped = _QUEUE_STATS.unpack_from(stats[3]) if 3 in stats else (0, 0, 0)
+    return KernelQueue(index, _word(found.get(1)), parent == _ROOT, backlog, dropped)
 
 
 def refusal(body: memoryview, flags: int) -> tuple[int, str]:

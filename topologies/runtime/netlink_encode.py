@@ -16,7 +16,7 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
 RTM_NEWRULE = 32
-RTM_NEWQDISC = 36
+RTM_NEWQDISC, RTM_GETQDISC = 36, 38
 RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER = 44, 45, 46
 
 F_REQUEST, F_ACK, F_DUMP = 0x1, 0x4, 0x300
@@ -254,6 +254,11 @@ def dump_filters(index: int, side: FilterSide) -> Request:
     """The filters of one side of an interface."""
     body = _TCMSG.pack(0, index, 0, side, 0)
     return Request(RTM_GETTFILTER, F_DUMP, body, "list of filters")
+
+
+def dump_queues() -> Request:
+    """The queueing disciplines of all interfaces."""
+    return Request(RTM_GETQDISC, F_DUMP, _TCMSG.pack(0, 0, 0, 0, 0), "list of queues")
 
 
 def _filter(index: int, side: FilterSide, number: int, *, handle: int = 0) -> bytes:

@@ -31,6 +31,7 @@ def document(run: Run) -> dict[str, Any]:
         "ended": round(recording.ended, 6),
         "missed": list(recording.missed),
         "moves": to_builtins(recording.moves),
+        "counted": to_builtins(recording.counted),
         "traffic": to_builtins(recording.traffic),
         "probes": {
             "fidelity": to_builtins(log.fidelity),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from labs.chaos.judge import figure
-from labs.chaos.model import Outage, Recording, Run
+from labs.chaos.model import Counted, Outage, Recording, Run
 from labs.chaos.report import lanes
 from labs.chaos.series import RATE, SECONDS
 from labs.pictures import picture
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import jinja2
 
 WORST = 20  # pairs in the table of outages
+BUSIEST = 10  # interfaces in the table of what cables carried
 
 
 class Job(Struct, frozen=True):
@@ -56,6 +57,18 @@ class Pair(Struct, frozen=True):
     lost: str
 
 
+class Port(Struct, frozen=True):
+    """What an interface sent, in words where it has a unit, and the packets that were dropped there or had errors."""
+
+    name: str
+    peer: str
+    mean: str
+    most: str
+    queued: str
+    dropped: int
+    errors: int
+
+
 def page(run: Run) -> str:
     """The whole page."""
     recording = run.recording
@@ -68,6 +81,7 @@ def page(run: Run) -> str:
         lost=sum(each.lost for each in recording.probes.bins),
         pairs=pairs(recording),
         jobs=[job(each) for each in recording.traffic],
+        ports=ports(recording),
         lanes=lanes,
         scale=scale,
         fabric=_fabric(run),
@@ -97,6 +111,31 @@ def job(log: TrafficLog) -> Job:
         doubts=log.fidelity.doubts,
         dilation=f"{log.wanted.dilation:,.0f}",
     )
+
+
+def ports(recording: Recording) -> list[Port]:
+    """The interfaces that dropped most, and then those that carried most; BUSIEST of them."""
+    found = [each for each in recording.counted if each.samples]
+    return [port(each) for each in sorted(found, key=_busy, reverse=True)[:BUSIEST]]
+
+
+def port(counted: Counted) -> Port:
+    """The row of one interface."""
+    rates = [each.octets * 8 / each.seconds for each in counted.samples]
+    octets, seconds = (sum(getattr(each, name) for each in counted.samples) for name in ("octets", "seconds"))
+    return Port(
+        name=f"{counted.node}:{counted.interface}",
+        peer=counted.peer,
+        mean=figure(octets * 8 / seconds, RATE),
+        most=figure(max(rates), RATE),
+        queued=f"{max(each.queued for each in counted.samples):,} bytes",
+        dropped=sum(each.dropped for each in counted.samples),
+        errors=sum(each.errors for each in counted.samples),
+    )
+
+
+def _busy(counted: Counted) -> tuple[int, int]:
+    return sum(each.dropped for each in counted.samples), sum(each.octets for each in counted.samples)
 
 
 def pairs(recording: Recording) -> list[Pair]:

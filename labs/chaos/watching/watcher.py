@@ -1,4 +1,4 @@
-"""A process that follows the routing of a lab: bgpd's logs, bfdd's states, and every kernel's routes.
+"""A process that follows a lab: bgpd's logs, bfdd's states, every kernel's routes, and what interfaces count.
 
 bgpd says of each session at once when it comes up or goes down (`bgp log-neighbor-changes`), so an event is known to
 TICK. bfdd says nothing by itself, and its own times are whole seconds, so it is asked again and again; threads wait for
@@ -13,9 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from labs.chaos.model import Event
+from labs.chaos.model import Counted, Event
+from labs.chaos.watching.counting import Counting
 from labs.chaos.watching.judging import (
     Allowed,
     BfdKey,
@@ -46,10 +47,11 @@ LOG = "/var/log/frr/bgpd.log"
 
 
 class Watched(Struct, frozen=True):
-    """What happened, in order, and what could not be followed, in words."""
+    """What happened, in order, what could not be followed, in words, and what interfaces carried."""
 
     events: tuple[Event, ...]
     missed: tuple[str, ...]
+    counted: tuple[Counted, ...] = ()
 
 
 @contextmanager
@@ -68,8 +70,10 @@ def _ready(record: LabRecord, plan: Plan, at: Store) -> Callable[[Callable[[], b
     asked = [node for node in followed if speaks_bfd(node)]
     pool = ThreadPoolExecutor(min(max(len(asked), 1), AT_ONCE))  # its threads begin with the first question
     nodes = [_Node(node, pool, ask_every(len(asked))) for node in followed]
+    counting = Counting(plan)
     for each in nodes:
         each.follow(record)
+    counting.follow(record)
 
     def work(ended: Callable[[], bool]) -> Watched:
         seen, stood, looked = 0, 0.0, time.monotonic()
@@ -79,13 +83,15 @@ def _ready(record: LabRecord, plan: Plan, at: Store) -> Callable[[Callable[[], b
                     latest = at.read(record.name)
                     for node in nodes:
                         node.follow(latest)
+                    counting.follow(latest)
                     seen = changed
             now = time.monotonic()
             stood, looked = max(stood, now - looked), now
             for node in nodes:
                 node.look()
+            counting.look(now)
             time.sleep(TICK)
-        return _gathered(nodes, stood)
+        return structs.replace(_gathered(nodes, stood), counted=counting.counted())
 
     return work
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from labs.traffic.endpoint.frames import Route, frame
-from labs.traffic.endpoint.model import Fidelity, Link, judged
-from labs.traffic.endpoint.tally import Tally
+from labs.traffic.endpoint.model import GAPS, Fidelity, Link, judged
+from labs.traffic.endpoint.tally import Tally, tells_gap
 from labs.traffic.qp.dcqcn.notification import NotificationPoint, notification
 from labs.traffic.qp.dcqcn.parameters import Dcqcn
 from labs.traffic.qp.dcqcn.reaction import ReactionPoint
@@ -38,6 +38,7 @@ class End:
         self.notice = NotificationPoint(parameters.cnp_interval)
         self.wake, self.held = 0, False  # ns before which nothing is to be done, unless only a pace holds it back
         self.said, self.heard = Tally(), Tally()
+        self.gaps: list[int] = []  # when it said that there is one
         self.marked = 0  # of what was heard, how many packets came with a congestion mark
 
     def post(self, request: Request) -> None:
@@ -113,13 +114,13 @@ class Port:
         return went
 
     def _serve(self, end: End, now: int) -> bool:
-        if end.notice.due(now) and self._send(end, notification(end.pair.peer)):
+        if end.notice.due(now) and self._send(end, notification(end.pair.peer), now):
             end.notice.sent(now)
         payload = min(end.reaction.allowance(now), self.pace.allowance(now))
         packets = asking(end.pair.poll(now, MOST, payload))
         count = 0
         for packet in packets:
-            if not self._send(end, packet):
+            if not self._send(end, packet, now):
                 break
             count += 1
             if packet.size:
@@ -129,11 +130,13 @@ class Port:
         end.pair.sent(count, now)
         return count > 0
 
-    def _send(self, end: End, packet: Packet) -> bool:
+    def _send(self, end: End, packet: Packet, now: int) -> bool:
         if not self.link.send(frame(end.route, packet)):
             self.refused += 1
             return False
         end.said.add(packet)
+        if tells_gap(packet) and len(end.gaps) < GAPS:
+            end.gaps.append(now)
         return True
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from labs.traffic.endpoint.frames import Heard
 
 TRANSFERS = 20_000  # kept one by one
+GAPS = 1_000  # of a queue pair, kept one by one
 MOST_LOST = 0.05  # share of time that may be lost without a doubt
 
 
@@ -121,6 +122,15 @@ def together(source: str, target: str, per_qp: Iterable[PerQp]) -> Flow:
     return Flow(source=source, target=target, per_qp=every, **sums)
 
 
+class Gap(Struct, frozen=True):
+    """A receiver saw a gap in the sequence numbers of a queue pair, and refused what came behind it."""
+
+    at: float
+    source: str
+    target: str
+    dest_qp: int
+
+
 class Moved(Struct, frozen=True):
     """Bytes that were acknowledged within a short time."""
 
@@ -162,7 +172,8 @@ def judged(found: Fidelity, timeout: float) -> Fidelity:
 
 class TrafficLog(Struct, frozen=True):
     """What came of one workload. `transfers` are the first TRANSFERS of all that were completed, `unkept` counts those
-    beyond; `moved` are bytes in times of `width` seconds, where there were any. `failed` says why it ended before it
+    beyond; `moved` are bytes in times of `width` seconds, where there were any. `gaps` are the first
+    GAPS of each queue pair. `failed` says why it ended before it
     was told to."""
 
     wanted: Wanted
@@ -176,3 +187,4 @@ class TrafficLog(Struct, frozen=True):
     width: float
     fidelity: Fidelity
     failed: str = ""
+    gaps: tuple[Gap, ...] = ()

@@ -7,6 +7,13 @@ from labs.traffic.qp.segments import ACKNOWLEDGE
 from labs.traffic.roce.fields import Answer
 from labs.traffic.roce.opcodes import CNP
 
+_GAP = 0  # the code of such a NAK (labs.traffic.roce.fields.NAK_REASONS)
+
+
+def tells_gap(packet: Packet) -> bool:
+    """Whether a packet refuses one for the gap before it."""
+    return packet.aeth is not None and packet.aeth.answer is Answer.NAK and packet.aeth.code == _GAP
+
 
 @dataclass(slots=True)
 class Tally:

@@ -15,6 +15,7 @@ from labs.traffic.endpoint.model import (
     TRANSFERS,
     Fidelity,
     Flow,
+    Gap,
     Iteration,
     Moved,
     PerQp,
@@ -151,7 +152,14 @@ class Job:
             width=WIDTH,
             fidelity=fidelity,
             failed=self.failed,
+            gaps=tuple(sorted(self._gaps(), key=lambda each: each.at)),
         )
+
+    def _gaps(self) -> Iterator[Gap]:
+        for (one, other), ends in self._ends.items():
+            for _, far in ends:
+                for at in far.gaps:
+                    yield Gap(at / _NS, self._names[one], self._names[other], far.pair.number)
 
     def _post(self, pair: Pair, size: int, now: int) -> None:
         ends = self._ends[pair]

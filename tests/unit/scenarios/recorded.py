@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from labs.chaos.model import Bin, Episode, Event, Fidelity, Flow, Kind, Outage, ProbeLog, Recording
+from labs.chaos.model import Bin, Counted, Episode, Event, Fidelity, Flow, Kind, Outage, ProbeLog, Recording, Sampled
 from labs.traffic.endpoint.model import Fidelity as Kept
-from labs.traffic.endpoint.model import Iteration, Moved, PerQp, TrafficLog, Transfer, Wanted, together
+from labs.traffic.endpoint.model import Gap, Iteration, Moved, PerQp, TrafficLog, Transfer, Wanted, together
 
 FLOWS = tuple(
     Flow(source, target, "ipv4", number, f"10.0.0.{source[-1]}", f"10.0.0.{target[-1]}", 16)
@@ -27,7 +27,9 @@ TRAFFIC = TrafficLog(
     (Moved(0.1, 400), Moved(0.5, 600)),
     0.1,
     Kept(0.001, 0.0, 0, 0, 0.0),
+    gaps=(Gap(0.2, "h1:eth1", "h2:eth1", 0x12),),
 )
+COUNTED = Counted("leaf1", "eth1", "spine1", (Sampled(1.0, 0.1, 1250, 10, 2, 1, 500), Sampled(1.1, 0.1, 0, 0, 0, 0, 0)))
 FIDELITY = Fidelity(0.01, 0.0001, 0.0005, 0.002, 0, 0)
 EPISODE = Episode("cut", "link-down", "leaf1:eth1", 1.0, 1.01, 2.0, 2.02)
 

@@ -1,7 +1,7 @@
 """Series out of a recording, and verdicts on it."""
 
 from msgspec.structs import replace
-from recorded import EPISODE, TRAFFIC, event, recording
+from recorded import COUNTED, EPISODE, TRAFFIC, event, recording
 
 from labs.chaos.judge import Standing, figure, judge
 from labs.chaos.model import Kind, Move
@@ -21,9 +21,8 @@ def test_every_series_that_is_described_is_there() -> None:
         event(1.3, Kind.LEAKED),
         event(1.4, Kind.BFD_UP),
     )
-    found = series(
-        recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,), traffic=(TRAFFIC,), moves=(MOVE,))
-    )
+    more = {"traffic": (TRAFFIC,), "moves": (MOVE,), "counted": (COUNTED,)}
+    found = series(recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,), **more))
 
     assert set(found) == set(SERIES)
     for name, samples in found.items():

@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 import msgspec
 from msgspec.structs import replace
-from recorded import TRAFFIC, event, recording
+from recorded import COUNTED, TRAFFIC, event, recording
 
 from labs.chaos.judge import judge
-from labs.chaos.model import Kind, Recording, Run
+from labs.chaos.model import Kind, Recording, Run, Sampled
 from labs.chaos.report import lanes
 from labs.chaos.report.document import document
 from labs.chaos.report.junit import junit
-from labs.chaos.report.page import page
+from labs.chaos.report.page import Port, page, ports
 
 FABRIC = "name: x\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
 EVENTS = (event(1.1, Kind.BGP_DOWN), event(1.2, Kind.ROUTE_REPLACED), event(2.2, Kind.BGP_UP))
@@ -68,7 +68,7 @@ class Checker(HTMLParser):
 
 def test_the_page_is_whole_and_loads_nothing() -> None:
     """Every tag closes, text is escaped, and figures are there."""
-    seen = recording((0, 1.0, 1.5), events=EVENTS, traffic=(TRAFFIC,))
+    seen = recording((0, 1.0, 1.5), events=EVENTS, traffic=(TRAFFIC,), counted=(COUNTED,))
     run = ran(seen, "max(outage) <= 300ms", "count(bgp_down) == 1")
     checker = Checker()
 
@@ -149,3 +149,14 @@ def test_the_time_axis_has_round_labels_over_the_whole_run() -> None:
         assert all(-1 <= at <= ended for at in ticks)
         assert scale(-1.0) == lanes.LEFT
         assert re.fullmatch(r"-?[\d.]+", f"{ticks[0]:g}")
+
+
+def test_the_cables_that_dropped_come_first() -> None:
+    """And those that carried most behind them."""
+    quiet = replace(COUNTED, interface="eth2", samples=(Sampled(1.0, 0.1, 9_000_000, 9, 0, 0, 0),))
+    idle = replace(COUNTED, interface="eth3", samples=())
+
+    found = ports(recording(counted=(idle, quiet, COUNTED)))
+
+    assert [each.name for each in found] == ["leaf1:eth1", "leaf1:eth2"]
+    assert found[0] == Port("leaf1:eth1", "spine1", "0.05 Mbit/s", "0.1 Mbit/s", "500 bytes", 2, 1)
