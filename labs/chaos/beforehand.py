@@ -17,11 +17,13 @@ from labs.chaos.faults.model import (
     Drained,
     DuplicateAddress,
     LeakedPrefix,
+    ManagementCut,
     MtuMismatch,
     WrongAsn,
     WrongPolicy,
     WrongStatic,
 )
+from labs.chaos.places import unmanaged
 from labs.extras import equip
 from topologies.errors import Mistake
 from topologies.impairments import backends
@@ -35,6 +37,8 @@ def refuse(steps: Sequence[AnyFault], lab: Lab, fabric: Fabric, plan: Plan) -> N
     """Raise Mistake for the first thing that cannot be; the steps have their places."""
     nodes = {node.name: node for node in lab.nodes}
     for step in steps:
+        if isinstance(step, ManagementCut):
+            refuse_without_management(step, lab, fabric)
         refuse_senseless(step, nodes, plan, fabric)
         refuse_unmakeable(step, lab, fabric)
     refuse_entangled(steps, fabric)
@@ -63,6 +67,17 @@ def refuse_senseless(step: AnyFault, nodes: dict[str, LabNode], plan: Plan, fabr
             _refuse_same_mtu(step, plan, place)
     if isinstance(step, LeakedPrefix) and step.prefix:
         _refuse_prefix(step, fabric, place)
+
+
+def refuse_without_management(step: ManagementCut, lab: Lab, fabric: Fabric) -> None:
+    """Raise Mistake for a node that no management network leads to. Pure."""
+    there = lab.management()
+    for node in unmanaged(step, fabric):
+        if not there[node]:
+            raise Mistake(
+                f"step {step.name!r}: {node} has no management network to cut; its network-mode must be left out, "
+                "or `nodes` must name others"
+            )
 
 
 def refuse_unmakeable(step: AnyFault, lab: Lab, fabric: Fabric) -> None:

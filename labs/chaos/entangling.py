@@ -14,6 +14,7 @@ from labs.chaos.faults.model import (
     DuplicateAddress,
     Flapping,
     LinkDown,
+    ManagementCut,
     MtuMismatch,
     PolarisedHash,
     PowerCut,
@@ -23,7 +24,7 @@ from labs.chaos.faults.model import (
     WrongAsn,
     WrongStatic,
 )
-from labs.chaos.places import cut_off, far_end
+from labs.chaos.places import cut_off, far_end, unmanaged
 from topologies.errors import Mistake
 from topologies.model import Fabric
 
@@ -57,6 +58,8 @@ def held(step: AnyFault, fabric: Fabric) -> Iterator[tuple[str, str]]:
             yield "", "hash"
         case PowerCut():
             yield from ((node, POWER) for node in cut_off(step, fabric))
+        case ManagementCut():
+            yield from ((node, "management") for node in unmanaged(step, fabric))
         case _ if node := getattr(step, "node", ""):
             yield node, _part(step)
 

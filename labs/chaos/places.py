@@ -9,7 +9,16 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from labs.chaos.faults.model import AclDrop, AnyFault, LossyRail, PowerCut, SwappedCables, WrongAsn, WrongStatic
+from labs.chaos.faults.model import (
+    AclDrop,
+    AnyFault,
+    LossyRail,
+    ManagementCut,
+    PowerCut,
+    SwappedCables,
+    WrongAsn,
+    WrongStatic,
+)
 from topologies.errors import Mistake
 from topologies.files.complaint import nearest
 from topologies.model import Fabric, Link, Role
@@ -37,6 +46,8 @@ def hit(step: AnyFault, fabric: Fabric) -> tuple[str, ...]:
     match step:
         case PowerCut():
             return cut_off(step, fabric)
+        case ManagementCut():
+            return unmanaged(step, fabric)
         case LossyRail():
             return rail_cables(fabric, step.rail)
         case SwappedCables():
@@ -63,7 +74,7 @@ def far_end(end: str, fabric: Fabric) -> str:
 def _settled(step: AnyFault, fabric: Fabric, seed: int) -> AnyFault:
     place = f"step {step.name!r}"
     changes: dict[str, str] = {}
-    if hasattr(step, "node"):
+    if hasattr(step, "node") and not (isinstance(step, ManagementCut) and not step.node):
         changes["node"] = _node(step.node, fabric, seed, step.name, place)
     if hasattr(step, "link"):
         changes["link"] = _cable(step.link, fabric, seed, step.name, place)
@@ -129,6 +140,8 @@ def _refuse(step: AnyFault, fabric: Fabric, place: str) -> None:
             raise Mistake(f"{place}: say either `to` or `queue_pair`")
         case PowerCut():
             cut_off(step, fabric)
+        case ManagementCut():
+            unmanaged(step, fabric)
         case LossyRail() if not rail_cables(fabric, step.rail):
             rails = sorted({str(node.rail) for node in fabric.nodes if node.rail})
             raise Mistake(f"{place}: rail: no rail {step.rail}; there are {', '.join(rails) or 'none'}")
@@ -171,3 +184,12 @@ def cut_off(step: PowerCut, fabric: Fabric) -> tuple[str, ...]:
         raise Mistake(f"{place}: rack: a rack is named by its leaf, and {rack} is a {fabric.by_name[rack].role.value}")
     hosts = [link.a.node for link in fabric.links if link.b.node == rack and _to_host(link, fabric)]
     return (rack, *dict.fromkeys(hosts))
+
+
+def unmanaged(step: ManagementCut, fabric: Fabric) -> tuple[str, ...]:
+    """The nodes that lose their management network; all where the step names none."""
+    place = f"step {step.name!r}"
+    if step.node and step.nodes:
+        raise Mistake(f"{place}: say `node`, or `nodes`, or neither for all")
+    named = (step.node,) if step.node else step.nodes
+    return tuple(_known(name, fabric, f"{place}: nodes") for name in named) or tuple(fabric.by_name)

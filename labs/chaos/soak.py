@@ -44,6 +44,7 @@ DRAWN: tuple[Kind, ...] = (
     {"fault": "daemon-killed", "node": "any spine", "daemon": "zebra"},
     {"fault": "daemon-hung", "node": "any leaf"},
     {"fault": "wrong-policy", "node": "any spine"},
+    {"fault": "management-cut", "node": "any leaf"},
     {"fault": "polarised-hash"},
 )
 """What is drawn from: faults that every fabric can have, and that it must come back from by itself."""

@@ -1,8 +1,8 @@
-r"""Faults that meet on one cable, on a running fabric.
+r"""Faults on a running fabric: those that meet on one cable, and what each is seen by.
 
 spine1   spine2
    |  \ /  |
-  leaf1   leaf2       one host each
+  leaf1   leaf2       one host each; all nodes are also on the management network
 """
 
 import os
@@ -14,7 +14,7 @@ import pytest
 
 from labs.impairing import impaired
 from labs.testbed import Testbed, open_testbed
-from topologies import deploy
+from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.impairments.model import Impairment
 from topologies.runtime.store import Store
@@ -54,3 +54,25 @@ def test_a_fault_that_cannot_be_changes_nothing(lab: Testbed) -> None:
         pytest.fail("a fault that cannot be has begun")
 
     assert lab.check() == ()
+
+
+def test_a_cut_management_network_lets_nobody_in_and_touches_no_traffic(lab: Testbed) -> None:
+    """A ping from the management switch is answered before and after, not during; other nodes answer all the while."""
+    before = pinged(lab, "leaf1")
+    with lab.traffic() as seen, lab.fault("management-cut", node="leaf1") as fault:
+        during, beside = pinged(lab, "leaf1"), pinged(lab, "leaf2")
+    after = pinged(lab, "leaf1")
+
+    assert fault.where == "management of leaf1"
+    assert (before, during, beside, after) == (True, False, True, True)
+    assert seen.sent
+    assert seen.lost == 0
+    assert lab.check() == ()
+
+
+def pinged(lab: Testbed, node: str) -> bool:
+    """Whether a node answers a ping from the bridge of the management network."""
+    assert lab.record.init is not None
+    address = next(each.mgmt_ipv4 for each in lab.record.nodes if each.name == node).partition("/")[0]
+    argv = ["nsenter", f"--net=/proc/{lab.record.init.pid}/ns/net", "--", "ping", "-c", "1", "-W", "1", address]
+    return process.run(argv, check=False).code == 0

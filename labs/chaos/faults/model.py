@@ -130,6 +130,14 @@ class PowerCut(Step, tag="power-cut", frozen=True, kw_only=True):
     nodes: tuple[str, ...] = ()
 
 
+class ManagementCut(Step, tag="management-cut", frozen=True, kw_only=True):
+    """The management network of a node is cut at its switch, of several `nodes`, or of all where neither is said: no
+    SSH, HTTP or DHCP comes through. The data plane is not touched."""
+
+    node: Annotated[str, Meta(description="As elsewhere; empty where `nodes` says it, or where all are cut.")] = ""
+    nodes: tuple[str, ...] = ()
+
+
 class Drained(Step, tag="drained", frozen=True, kw_only=True):
     """No fault but maintenance: a switch is drained as `closlab drain` does it, and taken back into service."""
 
@@ -229,6 +237,7 @@ AnyFault: TypeAlias = (
     | SwitchDead
     | SwitchPaused
     | PowerCut
+    | ManagementCut
     | Drained
     | DaemonKilled
     | DaemonHung

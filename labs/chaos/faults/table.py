@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labs.chaos.faults import filters, links, maintenance, model, nodes, routing
+from labs.chaos.faults import filters, links, maintenance, management, model, nodes, routing
 from labs.chaos.live import Injected, Live
 
 INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
@@ -21,6 +21,7 @@ INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
     model.SwitchDead: nodes.switch_dead,
     model.SwitchPaused: nodes.switch_paused,
     model.PowerCut: nodes.power_cut,
+    model.ManagementCut: management.management_cut,
     model.Drained: maintenance.drained,
     model.DaemonKilled: nodes.daemon_killed,
     model.DaemonHung: nodes.daemon_hung,

@@ -18,6 +18,7 @@ from labs.chaos.faults.model import (
     LinkDown,
     Loss,
     LossyRail,
+    ManagementCut,
     MtuMismatch,
     OneWay,
     PolarisedHash,
@@ -111,6 +112,18 @@ def test_an_impairment_that_cannot_be_is_refused(step: AnyFault, why: str) -> No
     assert why in str(error.value)
 
 
+def test_a_node_without_a_management_network_has_none_to_be_cut() -> None:
+    """It is refused by name; other nodes have theirs."""
+    found = source()
+    fabric, plan = planned(found)
+    alone = [replace(each, network_mode="none") if each.name == "leaf1" else each for each in found.lab.nodes]
+    lab = replace(found.lab, nodes=tuple(alone))
+
+    with pytest.raises(Mistake, match="step 's': leaf1 has no management network to cut; its network-mode must be"):
+        refuse([ManagementCut(**WHEN)], lab, fabric, plan)
+    refuse([ManagementCut(node="leaf2", **WHEN)], lab, fabric, plan)
+
+
 def named(step: AnyFault, name: str, at: str = "0s") -> AnyFault:
     """The same step under a name, at a time."""
     return replace(step, name=name, at=at)
@@ -122,6 +135,8 @@ def named(step: AnyFault, name: str, at: str = "0s") -> AnyFault:
         (SwitchDead(node="spine1", **WHEN), SwitchDead(node="spine1", **WHEN), "spine1 power"),
         (SwitchDead(node="leaf1", **WHEN), PowerCut(rack="leaf1", **WHEN), "leaf1 power"),
         (SwitchDead(node="spine1", **WHEN), DaemonKilled(node="spine1", **WHEN), "spine1 bgpd"),
+        (SwitchDead(node="leaf1", **WHEN), ManagementCut(**WHEN), "leaf1 management"),
+        (ManagementCut(node="leaf1", **WHEN), ManagementCut(nodes=("leaf1",), **WHEN), "leaf1 management"),
         (SwitchDead(node="leaf1", **WHEN), LinkDown(link="leaf1:eth1", **WHEN), "leaf1:eth1 carrier"),
         (SwitchDead(node="spine1", **WHEN), LinkDown(link="leaf1:eth1", **WHEN), "spine1:eth1 carrier"),
         (DaemonKilled(node="leaf1", **WHEN), DaemonHung(node="leaf1", **WHEN), "leaf1 bgpd"),
@@ -156,6 +171,8 @@ def test_two_faults_of_one_thing_may_not_meet(one: AnyFault, other: AnyFault, wh
         (Loss(link="leaf1:eth1", percent=5, **WHEN), Loss(link="leaf1:eth2", percent=5, **WHEN)),
         (OneWay(link="leaf1:eth1", **WHEN), OneWay(link="spine1:eth1", **WHEN)),
         (SwitchDead(node="spine1", **WHEN), SwitchDead(node="spine2", **WHEN)),
+        (SwitchDead(node="spine1", **WHEN), ManagementCut(nodes=("leaf1", "leaf2"), **WHEN)),
+        (ManagementCut(node="leaf1", **WHEN), DaemonKilled(node="leaf1", **WHEN)),
         (DaemonKilled(node="leaf1", **WHEN), DaemonKilled(node="leaf1", daemon="zebra", **WHEN)),
         (WrongAsn(node="leaf1", peer="spine1", **WHEN), WrongAsn(node="leaf1", peer="spine2", **WHEN)),
     ],
