@@ -17,7 +17,7 @@ from labs.chaos.places import settle_places
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.probing.prober import probing
 from labs.chaos.running import EFFECT, OFTEN
-from labs.chaos.steady import steady
+from labs.chaos.steady import ready, steady
 from telemetry.model import Difference
 from topologies import deploy
 from topologies.errors import Mistake
@@ -95,6 +95,7 @@ class Testbed:
         """A fault for the length of a block, by its name and keys as scenarios have them. It has taken effect when the
         block begins; at its end it is healed, and the fabric as planned again or SETTLE seconds have passed."""
         step = self._step(kind, keys)
+        ready(self._live, [step])
         injected = inject(self._live, step)
         try:
             until(f"{kind} at {injected.where} has taken effect", injected.unseen, within=EFFECT, every=OFTEN)

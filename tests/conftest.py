@@ -1,9 +1,8 @@
 """Rings and promises: what a machine cannot do is skipped by name, and fails where the machine promised it.
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
-it is marked `programs(NAME, ...)`, in every ring, what the kernel can be built without where it is marked
-`kernel(NAME, ...)`, GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this folder where it
-is marked `stranger`.
+it is marked `programs(NAME, ...)`, in every ring, what a machine may lack where it is marked `features(NAME, ...)`,
+GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this folder where it is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 Tests that need no ring, such as those in tests/unit, count as promised with `netns`.
 """
@@ -24,7 +23,7 @@ from topologies import deploy
 from topologies.impairments import marking
 from topologies.runtime import identity, probe
 from topologies.runtime.model import LabRecord, Life
-from topologies.runtime.probe import kernel
+from topologies.runtime.probe import kernel, programs
 from topologies.runtime.store import Store
 
 TESTS = Path(__file__).parent
@@ -101,19 +100,21 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
             yield need, lack
     for need in NEEDS.get(ring, NO_RING):
         yield from ((need, f"no program {name}") for name in programs if not shutil.which(name, path=PATH))
-    features = [name for mark in item.iter_markers("kernel") for name in mark.args]
+    features = [name for mark in item.iter_markers("features") for name in mark.args]
     for need in NEEDS.get(ring, NO_RING):
-        yield from ((need, f"{name}: {lack}") for name in features if (lack := lack_of_kernel(name)))
+        yield from ((need, f"{name}: {lack}") for name in features if (lack := lack_of_feature(name)))
     for mark in item.iter_markers("gobgp"):
         yield from ((ring if ring in NEEDS else NO_RING[0], lack) for lack in lacks_of_gobgp(mark.args[0], ring))
 
 
 @cache
-def lack_of_kernel(name: str) -> str:
-    """What the kernel lacks of its type information (`types`), of queues that programs see (`backlogs`), or for one of
-    closlab's own trials."""
+def lack_of_feature(name: str) -> str:
+    """What the machine lacks of its kernel's type information (`types`), of queues that programs see (`backlogs`), of
+    the library that sets clocks (`libfaketime`), or for one of closlab's own trials."""
     if name == "types":
         return "" if kernel.TYPES.exists() else "this kernel tells nothing of its types"
+    if name == "libfaketime":
+        return programs.faketime().lack
     if name == "backlogs":
         return "" if marking.real_queue() else "this kernel does not show programs its queues"
     return kernel.trial(name).lack

@@ -6,11 +6,13 @@ from ipaddress import ip_network
 
 from msgspec.structs import replace
 
+from labs.chaos.durations import jumped
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
     AnyFault,
     BlackHole,
+    ClockJump,
     DaemonHung,
     DaemonKilled,
     DaemonReconfigured,
@@ -31,6 +33,8 @@ from topologies.impairments.model import Impairment
 from topologies.lab import Lab, LabNode, Veth
 from topologies.model import Fabric
 from topologies.plan import Plan
+
+LEAST_JUMP = 10  # seconds that a clock must be set by, for what it shows is whole seconds
 
 
 def refuse(steps: Sequence[AnyFault], lab: Lab, fabric: Fabric, plan: Plan) -> None:
@@ -57,10 +61,12 @@ def refuse_senseless(step: AnyFault, nodes: dict[str, LabNode], plan: Plan, fabr
             peers = sorted({each.peer for each in node.sessions})
             if step.peer not in peers:
                 raise Mistake(f"{place}: {node.name} has no session with {step.peer}; it has {_listed(peers)}")
-        case WrongPolicy() | LeakedPrefix() | Drained() if node is not None and not node.takes_routes:
+        case WrongPolicy() | LeakedPrefix() | Drained() | ClockJump() if node is not None and not node.takes_routes:
             raise Mistake(f"{place}: {node.name} does not route; {_listed(plan.switches)} do")
         case BlackHole() | WrongStatic() if step.node == step.to:
             raise Mistake(f"{place}: to: it is {step.node} itself")
+        case ClockJump() if abs(jumped(step.by)) < LEAST_JUMP:
+            raise Mistake(f"{place}: by: {step.by} is less than can be told; at least {LEAST_JUMP} s")
         case DuplicateAddress() if step.node == step.of:
             raise Mistake(f"{place}: of: it is {step.node} itself")
         case MtuMismatch():

@@ -16,6 +16,17 @@ def seconds(text: str) -> float:
     return float(number) * UNITS[text[len(number) :]]
 
 
+JUMPS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+JUMP = rf"^[+-][0-9]+({'|'.join(JUMPS)})$"
+Jump = Annotated[str, Meta(pattern=JUMP, description="A sign, a whole number and its unit: s, min, h, d; such as -1h.")]
+
+
+def jumped(text: str) -> int:
+    """By how many seconds a clock is set, of a text that fits the pattern."""
+    number = text.rstrip("sminhd")
+    return int(number) * JUMPS[text[len(number) :]]
+
+
 SIZES = {"B": 1, "kB": 10**3, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
 SIZE = rf"^[0-9]+({'|'.join(SIZES)})$"
 Size = Annotated[

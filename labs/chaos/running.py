@@ -23,7 +23,7 @@ from labs.chaos.observing import completed, observing, refuse_traffic
 from labs.chaos.places import far_end, hit, settle_places
 from labs.chaos.probing.layout import lay_out
 from labs.chaos.scenario import Loaded
-from labs.chaos.steady import planned, steady
+from labs.chaos.steady import planned, ready, steady
 from labs.chaos.timeline import Deed, timeline
 from labs.chaos.tracing import traced
 from labs.traffic.endpoint.model import Wanted
@@ -62,6 +62,7 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
     refuse_traffic(wanted, plan)
     began = datetime.now(UTC).isoformat(timespec="seconds")
     with steady(loaded.source, asked.runtime, say=say, at=at, within=asked.within, keep=asked.keep) as live:
+        ready(live, steps)
         recording = _recorded(loaded, live, steps, wanted, seed, say, at)
     return Run(
         scenario=scenario.scenario,

@@ -6,8 +6,10 @@ spine1   spine2
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from labs.testbed import Testbed, open_testbed
 from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.impairments.model import Impairment
+from topologies.runtime.door import open_door
 from topologies.runtime.store import Store
 
 END = "leaf1:eth1"
@@ -68,6 +71,29 @@ def test_a_cut_management_network_lets_nobody_in_and_touches_no_traffic(lab: Tes
     assert seen.sent
     assert seen.lost == 0
     assert lab.check() == ()
+
+
+@pytest.mark.features("libfaketime")
+def test_a_clock_that_jumps_costs_no_session(lab: Testbed) -> None:
+    """What bgpd logs is dated an hour later meanwhile, and nothing is lost."""
+    with lab.fault("clock-jump", node="leaf1", by="+1h"), lab.traffic() as seen:
+        during = logged(lab, "leaf1") - time.time()
+    after = logged(lab, "leaf1") - time.time()
+
+    assert during == pytest.approx(3600, abs=5)
+    assert after == pytest.approx(0, abs=5)
+    assert seen.sent
+    assert seen.lost == 0
+    assert lab.check() == ()
+
+
+def logged(lab: Testbed, node: str) -> float:
+    """When a line was logged that a node's bgpd has just been made to log, by its own time of day."""
+    door = open_door(lab.record, node)
+    door.vty("bgpd", "configure terminal\nlog commands\nend")
+    door.vty("bgpd", "configure terminal\nend")
+    last = door.read("/var/log/frr/bgpd.log").decode().splitlines()[-1]
+    return datetime.strptime(last[:19], "%Y/%m/%d %H:%M:%S").astimezone().timestamp()
 
 
 def pinged(lab: Testbed, node: str) -> bool:

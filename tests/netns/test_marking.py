@@ -96,7 +96,7 @@ def now(record: LabRecord, end: str) -> Seen:
     return seen
 
 
-@pytest.mark.parametrize("queue", [pytest.param("real", marks=pytest.mark.kernel("backlogs")), "virtual"])
+@pytest.mark.parametrize("queue", [pytest.param("real", marks=pytest.mark.features("backlogs")), "virtual"])
 def test_marks_follow_the_law(way: Way, queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """None up to kmin, all above kmax, and between them as many as the law has it, within five standard deviations."""
     if queue == "virtual":

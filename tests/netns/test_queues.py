@@ -22,7 +22,7 @@ from topologies.runtime.probe import kernel
 RATE = 20  # Mbit/s
 LARGE, SMALL = 1_400, 60  # bytes of a datagram
 LOSSLESS, CONTROL, OTHER = 26, 48, 0  # DSCPs
-pytestmark = pytest.mark.kernel("htb")
+pytestmark = pytest.mark.features("htb")
 
 
 @dataclass(frozen=True)

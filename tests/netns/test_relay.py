@@ -34,7 +34,7 @@ from topologies.runtime.sockets import give_room
 from topologies.waiting import until
 
 pytestmark = [
-    pytest.mark.kernel("relay"),
+    pytest.mark.features("relay"),
     pytest.mark.skipif(kernel.trial("netem").present, reason="this kernel has netem, which needs no relay"),
 ]
 FIVE_SIGMA = 5

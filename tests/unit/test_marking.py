@@ -150,7 +150,7 @@ def test_what_is_no_type_information_is_refused(data: bytes) -> None:
         Types(data)
 
 
-@pytest.mark.kernel("types")
+@pytest.mark.features("types")
 def test_this_kernels_types_are_read() -> None:
     """Fields that every kernel has had for long, in an order that holds."""
     found = Types(kernel.TYPES.read_bytes())

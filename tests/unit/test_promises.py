@@ -76,11 +76,11 @@ def test_what_is_there_runs(ring: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["types", "htb"])
-def test_a_kernel_feature_counts_as_a_program_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feature_counts_as_a_program_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the kernel lacks is named, and fails the promised ring."""
-    monkeypatch.setattr(conftest, "lack_of_kernel", lambda asked: f"no {asked} here")
+    monkeypatch.setattr(conftest, "lack_of_feature", lambda asked: f"no {asked} here")
     monkeypatch.setenv("CLOSLAB_PROMISES", "netns")
-    item: Any = Item(conftest.TESTS / "netns" / "test_it.py", (pytest.mark.kernel(name).mark,))
+    item: Any = Item(conftest.TESTS / "netns" / "test_it.py", (pytest.mark.features(name).mark,))
 
     with pytest.raises(pytest.fail.Exception, match=f"promised the ring netns, but: {name}: no {name} here"):
         conftest.pytest_runtest_setup(item)

@@ -199,14 +199,18 @@ class Door:
         found = (_process(int(entry)) for entry in os.listdir("/proc") if entry.isdigit() and lives_in(entry, home))
         return tuple(each for each in found if each is not None)
 
-    def restart_daemon(self, daemon: str) -> None:
-        """Stop a daemon of the node and start it again with the same words; the node's links stay as they are.
+    def restart_daemon(self, daemon: str, *, env: Mapping[str, str] | None = None) -> None:
+        """Stop a daemon of the node and start it again with the same words, and with more in its environment; the
+        node's links stay as they are.
 
-        One that the lab does not declare is left to FRR's own script, which also loads its configuration again.
+        One that the lab does not declare is left to FRR's own script, which also loads its configuration again; it
+        takes no environment (Mistake).
         """
         wanted = {each.name: each for each in self._wanted.daemons if not each.optional or self._has(each.argv[0])}
         if daemon not in wanted:
             own = {each.name for each in self.processes() if each.argv and each.argv[0].startswith(PROGRAMS)}
+            if daemon in own - {WATCHER} and env:
+                raise Mistake(f"{self.node}: {daemon} was started by FRR's own script, which takes no environment")
             if daemon in own - {WATCHER}:
                 return self._restart_own(sorted(own - {WATCHER}) if daemon == LEADER else [daemon])
             there = sorted({*wanted, *own} - {WATCHER})
@@ -216,7 +220,7 @@ class Door:
         for name in reversed(again):
             self._stop(wanted[name])
         for name in again:
-            self._start(wanted[name])
+            self._start(wanted[name], env or {})
 
     def _restart_own(self, daemons: Sequence[str]) -> None:
         """Restart daemons that FRR's own scripts started, while its watcher looks away."""
@@ -235,11 +239,12 @@ class Door:
             if running.argv and os.path.basename(running.argv[0]) == os.path.basename(daemon.argv[0]):
                 identity.stop(running.pid, signal.SIGTERM, within=5)
 
-    def _start(self, daemon: Daemon) -> None:
+    def _start(self, daemon: Daemon, env: Mapping[str, str]) -> None:
         """Start a daemon as a child of the node's first process, and wait until it is ready."""
         log = f"{LOGS}/{daemon.name}.log"
         stale = f"rm -f {shlex.quote(daemon.ready)}; " if daemon.ready else ""  # a killed one leaves its socket behind
-        line = f"mkdir -p {LOGS}; {stale}{shlex.join(daemon.argv)} </dev/null >>{log} 2>&1 &"
+        words = ["env", *(f"{name}={value}" for name, value in env.items()), *daemon.argv] if env else daemon.argv
+        line = f"mkdir -p {LOGS}; {stale}{shlex.join(words)} </dev/null >>{log} 2>&1 &"
         self.run(["sh", "-c", line])
         if daemon.ready:
             silence = f"nobody listens at {daemon.ready}"

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
-from labs.chaos.durations import Duration
+from labs.chaos.durations import Duration, Jump
 from topologies.files.fabric import Name
 
 Percent = Annotated[float, Meta(gt=0, le=100)]
@@ -158,6 +158,14 @@ class DaemonHung(Step, tag="daemon-hung", frozen=True, kw_only=True):
     daemon: Daemon = "bgpd"
 
 
+class ClockJump(Step, tag="clock-jump", frozen=True, kw_only=True):
+    """The time of day of a switch's daemons jumps, forward or back, and jumps back at the end. Their monotonic clock
+    goes on, as it does when NTP sets a clock."""
+
+    node: Node
+    by: Jump
+
+
 class DaemonReconfigured(Step, tag="daemon-reconfigured", frozen=True, kw_only=True):
     """A daemon is restarted with a line of its file changed: `find` becomes `put`, everywhere in it."""
 
@@ -242,6 +250,7 @@ AnyFault: TypeAlias = (
     | DaemonKilled
     | DaemonHung
     | DaemonReconfigured
+    | ClockJump
     | WrongAsn
     | WrongPolicy
     | LeakedPrefix

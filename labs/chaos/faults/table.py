@@ -1,9 +1,9 @@
 """Which function injects which fault."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labs.chaos.faults import filters, links, maintenance, management, model, nodes, routing
+from labs.chaos.faults import clocks, filters, links, maintenance, management, model, nodes, routing
 from labs.chaos.live import Injected, Live
 
 INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
@@ -26,6 +26,7 @@ INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
     model.DaemonKilled: nodes.daemon_killed,
     model.DaemonHung: nodes.daemon_hung,
     model.DaemonReconfigured: nodes.daemon_reconfigured,
+    model.ClockJump: clocks.clock_jump,
     model.WrongAsn: routing.wrong_asn,
     model.WrongPolicy: routing.wrong_policy,
     model.LeakedPrefix: routing.leaked_prefix,
@@ -35,6 +36,19 @@ INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
     model.PolarisedHash: routing.polarised_hash,
     model.AclDrop: filters.acl_drop,
 }
+
+
+PREPARE: Mapping[type[model.AnyFault], Callable[[Live, Any], None]] = {model.ClockJump: clocks.prepare}
+"""What must be done for a fault before the fabric is proven steady, for it cannot be done without being felt."""
+
+
+def prepare(live: Live, steps: Sequence[model.AnyFault]) -> bool:
+    """Do what these faults need beforehand; whether anything was, so that the fabric must come to rest again. Once a
+    node is enough, whatever of it is hit how often."""
+    needed = {(type(step), getattr(step, "node", "")): step for step in steps if type(step) in PREPARE}
+    for step in needed.values():
+        PREPARE[type(step)](live, step)
+    return bool(needed)
 
 
 def inject(live: Live, step: model.AnyFault) -> Injected:

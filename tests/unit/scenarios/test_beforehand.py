@@ -9,6 +9,7 @@ from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
     AnyFault,
     BlackHole,
+    ClockJump,
     Corruption,
     DaemonHung,
     DaemonKilled,
@@ -64,6 +65,8 @@ def judged(step: AnyFault, text: str = SMALL) -> None:
         (WrongPolicy(node="leaf1-host1", **WHEN), "leaf1-host1 does not route; leaf1, leaf2, spine1, spine2 do"),
         (LeakedPrefix(node="leaf1-host1", **WHEN), "leaf1-host1 does not route"),
         (Drained(node="leaf1-host1", **WHEN), "leaf1-host1 does not route"),
+        (ClockJump(node="leaf1-host1", by="+1h", **WHEN), "leaf1-host1 does not route"),
+        (ClockJump(node="leaf1", by="-9s", **WHEN), "by: -9s is less than can be told; at least 10 s"),
         (BlackHole(node="leaf1", to="leaf1", **WHEN), "to: it is leaf1 itself"),
         (WrongStatic(node="leaf1", to="leaf1", interface="eth1", **WHEN), "to: it is leaf1 itself"),
         (DuplicateAddress(node="leaf1", of="leaf1", **WHEN), "of: it is leaf1 itself"),

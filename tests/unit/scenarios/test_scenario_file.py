@@ -9,7 +9,7 @@ import yaml
 
 from labs.chaos import library, scenario
 from labs.chaos.beforehand import refuse_senseless
-from labs.chaos.durations import seconds
+from labs.chaos.durations import jumped, seconds
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.expressions.checking import checked
 from labs.chaos.expressions.evaluate import FUNCTIONS
@@ -129,6 +129,12 @@ def test_a_scenario_without_red_cannot_be_run_red(tmp_path: Path) -> None:
 def test_durations_are_seconds(text: str, value: float) -> None:
     """A number and its unit."""
     assert seconds(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("+10s", 10), ("-5min", -300), ("-1h", -3600), ("+2d", 172_800)])
+def test_jumps_have_a_sign(text: str, value: int) -> None:
+    """Whole seconds, forward or back."""
+    assert jumped(text) == value
 
 
 def test_every_fault_can_be_injected() -> None:

@@ -23,6 +23,7 @@ def all() -> tuple[Capability, ...]:
         programs.frr(),
         programs.gobgp(),
         programs.ztp(),
+        programs.faketime(),
         programs.docker(),
         programs.containerlab(),
         programs.frr_image(),

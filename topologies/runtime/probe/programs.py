@@ -20,6 +20,8 @@ FRR_FOLDERS = ("/usr/lib/frr", "/usr/libexec/frr", "/usr/local/sbin")
 OLDEST_CONTAINERLAB = (0, 79, 0)
 OWN_TOOLS = Path(__file__).parents[3] / ".cache" / "tools"  # where `make tools` builds
 NODE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+FAKETIME = ("lib*/faketime/libfaketimeMT.so.1", "lib/*/faketime/libfaketimeMT.so.1")  # below /usr
+FAKETIME_CURE = "apt-get install libfaketime"
 ZTP = {  # program -> Debian's package
     "kea-dhcp4": "kea-dhcp4-server",
     "busybox": "busybox",
@@ -51,6 +53,14 @@ def nsenter() -> Capability:
 def ping() -> Capability:
     """The program that every user tries first."""
     return _program("ping", "trying by hand what reaches what", package="iputils-ping")
+
+
+@cache
+def faketime() -> Capability:
+    """The library by which a node's daemons have a time of day of their own."""
+    name, use = "libfaketime", "scenarios that set clocks (clock-jump)"
+    found = [str(path) for pattern in FAKETIME for path in Path("/usr").glob(pattern)]
+    return Capability(name, use, *found[:1]) if found else Capability(name, use, lack="not found", cure=FAKETIME_CURE)
 
 
 def _program(name: str, use: str, *, package: str) -> Capability:
