@@ -2,7 +2,7 @@
 
 A test in tests/RING needs what the ring of that name needs; root where it is marked `root_only(REASON)`, programs where
 it is marked `programs(NAME, ...)`, in every ring, what a machine may lack where it is marked `features(NAME, ...)`,
-GoBGP's API where it is marked `gobgp(VERSION)`, and that another user can use this folder where it is marked `stranger`.
+GoBGP's API where it is marked `gobgp(VERSION)`, and another user's right to this folder where it is marked `stranger`.
 CLOSLAB_PROMISES=netns,containerlab turns every skip in that ring into a failure, so that CI cannot pass by not running.
 Tests that need no ring, such as those in tests/unit, count as promised with `netns`.
 """

@@ -21,15 +21,17 @@ from labs.chaos.faults.model import (
     LeakedPrefix,
     ManagementCut,
     MtuMismatch,
+    SlowReceiver,
     WrongAsn,
     WrongPolicy,
     WrongStatic,
 )
-from labs.chaos.places import unmanaged
+from labs.chaos.places import far_end, receiver, unmanaged
 from labs.extras import equip
 from topologies.errors import Mistake
 from topologies.impairments import backends
 from topologies.impairments.model import Impairment
+from topologies.impairments.queues import held
 from topologies.lab import Lab, LabNode, Veth
 from topologies.model import Fabric
 from topologies.plan import Plan
@@ -43,6 +45,8 @@ def refuse(steps: Sequence[AnyFault], lab: Lab, fabric: Fabric, plan: Plan) -> N
     for step in steps:
         if isinstance(step, ManagementCut):
             refuse_without_management(step, lab, fabric)
+        if isinstance(step, SlowReceiver):
+            refuse_without_rate(step, lab, fabric)
         refuse_senseless(step, nodes, plan, fabric)
         refuse_unmakeable(step, lab, fabric)
     refuse_entangled(steps, fabric)
@@ -84,6 +88,14 @@ def refuse_without_management(step: ManagementCut, lab: Lab, fabric: Fabric) -> 
                 f"step {step.name!r}: {node} has no management network to cut; its network-mode must be left out, "
                 "or `nodes` must name others"
             )
+
+
+def refuse_without_rate(step: SlowReceiver, lab: Lab, fabric: Fabric) -> None:
+    """Raise Mistake where the switch sends as fast as it can, for then nothing waits that could be paused. Pure."""
+    port = far_end(receiver(step, fabric), fabric)
+    wanted, own = _ends_of(lab)[port]
+    if not held(wanted, own):
+        raise Mistake(f"step {step.name!r}: {port} has no rate, so there is nothing to pause; `links.host_rate_mbps`")
 
 
 def refuse_unmakeable(step: AnyFault, lab: Lab, fabric: Fabric) -> None:

@@ -18,13 +18,14 @@ from labs.chaos.faults.model import (
     MtuMismatch,
     PolarisedHash,
     PowerCut,
+    SlowReceiver,
     SwappedCables,
     SwitchDead,
     SwitchPaused,
     WrongAsn,
     WrongStatic,
 )
-from labs.chaos.places import cut_off, far_end, unmanaged
+from labs.chaos.places import cut_off, far_end, receiver, unmanaged
 from topologies.errors import Mistake
 from topologies.model import Fabric
 
@@ -50,6 +51,8 @@ def held(step: AnyFault, fabric: Fabric) -> Iterator[tuple[str, str]]:
     match step:
         case LinkDown() | Flapping():
             yield from ((end, "carrier") for end in (step.link, far_end(step.link, fabric)))
+        case SlowReceiver():
+            yield far_end(receiver(step, fabric), fabric), "rate"
         case SwappedCables():
             yield from ((f"{step.node}:{each}", "carrier") for each in step.interfaces)
         case MtuMismatch():

@@ -15,6 +15,7 @@ from labs.chaos.faults.model import (
     LossyRail,
     ManagementCut,
     PowerCut,
+    SlowReceiver,
     SwappedCables,
     WrongAsn,
     WrongStatic,
@@ -52,6 +53,8 @@ def hit(step: AnyFault, fabric: Fabric) -> tuple[str, ...]:
             return rail_cables(fabric, step.rail)
         case SwappedCables():
             return tuple(f"{step.node}:{each}" for each in step.interfaces)
+        case SlowReceiver():
+            return (receiver(step, fabric),)
     place = getattr(step, "link", "") or getattr(step, "node", "")
     return (place,) if place else ()
 
@@ -142,6 +145,8 @@ def _refuse(step: AnyFault, fabric: Fabric, place: str) -> None:
             cut_off(step, fabric)
         case ManagementCut():
             unmanaged(step, fabric)
+        case SlowReceiver():
+            receiver(step, fabric)
         case LossyRail() if not rail_cables(fabric, step.rail):
             rails = sorted({str(node.rail) for node in fabric.nodes if node.rail})
             raise Mistake(f"{place}: rail: no rail {step.rail}; there are {', '.join(rails) or 'none'}")
@@ -184,6 +189,14 @@ def cut_off(step: PowerCut, fabric: Fabric) -> tuple[str, ...]:
         raise Mistake(f"{place}: rack: a rack is named by its leaf, and {rack} is a {fabric.by_name[rack].role.value}")
     hosts = [link.a.node for link in fabric.links if link.b.node == rack and _to_host(link, fabric)]
     return (rack, *dict.fromkeys(hosts))
+
+
+def receiver(step: SlowReceiver, fabric: Fabric) -> str:
+    """The end of the cable that is a host's."""
+    for end in (step.link, far_end(step.link, fabric)):
+        if fabric.by_name[end.partition(":")[0]].role is Role.HOST:
+            return end
+    raise Mistake(f"step {step.name!r}: link: no host is at {step.link}; a receiver is a host's NIC")
 
 
 def unmanaged(step: ManagementCut, fabric: Fabric) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ spine1   spine2
 """
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,17 +14,29 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from scapy.contrib.mac_control import MACControlClassBasedFlowControl
+from scapy.layers.l2 import Ether
 
+from labs.chaos.faults.pausing import EVERY
 from labs.impairing import impaired
 from labs.testbed import Testbed, open_testbed
+from labs.traffic import pfc
 from topologies import deploy, process
 from topologies.errors import Mistake
 from topologies.impairments.model import Impairment
+from topologies.impairments.shaper import shaper
 from topologies.runtime.door import open_door
 from topologies.runtime.store import Store
 
 END = "leaf1:eth1"
-FABRIC = f"name: faults{os.getpid()}\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
+FABRIC = f"""\
+name: faults{os.getpid()}
+design: leaf-spine
+spines: 2
+leaves: 2
+hosts_per_leaf: 1
+links: {{host_rate_mbps: 100}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +97,26 @@ def test_a_clock_that_jumps_costs_no_session(lab: Testbed) -> None:
     assert after == pytest.approx(0, abs=5)
     assert seen.sent
     assert seen.lost == 0
+    assert lab.check() == ()
+
+
+def test_a_slow_receiver_pauses_its_switch(lab: Testbed) -> None:
+    """Frames that Scapy reads come over the cable; the port is as slow as they ask for, and then as fast as before."""
+    switch = open_door(lab.record, "leaf1")
+    before = shaper(switch.netns, "eth3")
+    with switch.socket(socket.AF_PACKET, socket.SOCK_RAW) as ear:
+        ear.bind(("eth3", pfc.ETHERTYPE))
+        with lab.fault("slow-receiver", link="leaf1-host1:eth1", takes=30) as fault:
+            during = shaper(switch.netns, "eth3")
+            told = Ether(ear.recv(2048))[MACControlClassBasedFlowControl]
+    after = shaper(switch.netns, "eth3")
+
+    assert fault.where == "leaf1-host1:eth1"
+    assert told.c0_pause_time == pytest.approx(0.7 * EVERY * before.rate / 512, abs=1)
+    assert during.rate == pytest.approx(0.3 * before.rate, rel=0.05)
+    assert during.limit == after.limit == before.limit
+    assert [during.burst, after.burst] == pytest.approx([before.burst] * 2, rel=0.01), "the kernel keeps it as a time"
+    assert after.rate == before.rate
     assert lab.check() == ()
 
 

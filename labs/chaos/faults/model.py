@@ -89,6 +89,14 @@ class WrongMarking(Step, tag="wrong-marking", frozen=True, kw_only=True):
     pmax: Percent
 
 
+class SlowReceiver(Step, tag="slow-receiver", frozen=True, kw_only=True):
+    """A host's NIC takes a share of its cable's rate, and pauses its switch for the rest of the time (priority flow
+    control). The cable must have a rate."""
+
+    link: Cable
+    takes: Annotated[float, Meta(ge=1, le=99, description="Percent of the rate.")]
+
+
 class MtuMismatch(Step, tag="mtu-mismatch", frozen=True, kw_only=True):
     """One end of a cable takes smaller packets than the other."""
 
@@ -239,6 +247,7 @@ AnyFault: TypeAlias = (
     | Delay
     | RateDrop
     | WrongMarking
+    | SlowReceiver
     | MtuMismatch
     | SwappedCables
     | LossyRail

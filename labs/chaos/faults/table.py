@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labs.chaos.faults import clocks, filters, links, maintenance, management, model, nodes, routing
+from labs.chaos.faults import clocks, filters, links, maintenance, management, model, nodes, pausing, routing
 from labs.chaos.live import Injected, Live
 
 INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
@@ -15,6 +15,7 @@ INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
     model.Delay: links.impairing,
     model.RateDrop: links.impairing,
     model.WrongMarking: links.impairing,
+    model.SlowReceiver: pausing.slow_receiver,
     model.MtuMismatch: links.mtu_mismatch,
     model.SwappedCables: links.swapped_cables,
     model.LossyRail: links.impairing,

@@ -25,6 +25,7 @@ from labs.chaos.faults.model import (
     PolarisedHash,
     PowerCut,
     RateDrop,
+    SlowReceiver,
     SwappedCables,
     SwitchDead,
     WrongAsn,
@@ -40,6 +41,7 @@ from topologies.errors import Mistake
 WHEN = {"at": "0s", "lasts": "1s", "name": "s"}
 SWAPPED = SwappedCables(node="leaf1", interfaces=("eth1", "eth2"), **WHEN)
 SMALL = "name: x\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
+RATED = SMALL + "links: {host_rate_mbps: 20}\n"
 RAIL = "name: x\ndesign: rail\npods: 1\nrails: 2\nhosts_per_pod: 1\nspines: 1\n"
 
 
@@ -127,6 +129,16 @@ def test_a_node_without_a_management_network_has_none_to_be_cut() -> None:
     refuse([ManagementCut(node="leaf2", **WHEN)], lab, fabric, plan)
 
 
+def test_a_receiver_has_nothing_to_pause_where_its_switch_has_no_rate() -> None:
+    """With the key that gives it one; with it, it may be."""
+    slow = SlowReceiver(link="leaf1-host1:eth1", takes=50, **WHEN)
+    without, rated = source(), source(RATED)
+
+    with pytest.raises(Mistake, match=r"leaf1:eth3 has no rate, so there is nothing to pause; `links.host_rate_mbps`"):
+        refuse([slow], without.lab, *planned(without))
+    refuse([slow], rated.lab, *planned(rated))
+
+
 def named(step: AnyFault, name: str, at: str = "0s") -> AnyFault:
     """The same step under a name, at a time."""
     return replace(step, name=name, at=at)
@@ -139,6 +151,11 @@ def named(step: AnyFault, name: str, at: str = "0s") -> AnyFault:
         (SwitchDead(node="leaf1", **WHEN), PowerCut(rack="leaf1", **WHEN), "leaf1 power"),
         (SwitchDead(node="spine1", **WHEN), DaemonKilled(node="spine1", **WHEN), "spine1 bgpd"),
         (SwitchDead(node="leaf1", **WHEN), ManagementCut(**WHEN), "leaf1 management"),
+        (
+            SlowReceiver(link="leaf1-host1:eth1", takes=50, **WHEN),
+            RateDrop(link="leaf1:eth3", mbps=1, **WHEN),
+            "leaf1:eth3 rate",
+        ),
         (ManagementCut(node="leaf1", **WHEN), ManagementCut(nodes=("leaf1",), **WHEN), "leaf1 management"),
         (SwitchDead(node="leaf1", **WHEN), LinkDown(link="leaf1:eth1", **WHEN), "leaf1:eth1 carrier"),
         (SwitchDead(node="spine1", **WHEN), LinkDown(link="leaf1:eth1", **WHEN), "spine1:eth1 carrier"),
