@@ -17,7 +17,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 from scapy.sendrecv import sendp
 
-from labs.traffic.roce.template import Template, compiled
+from labs.traffic.roce.template import Template
 from labs.traffic.wire.rx_ring import RxRing
 from labs.traffic.wire.senders import open_sender
 from tests.wanted import running
@@ -81,9 +81,9 @@ def cable(name: str) -> Iterator[tuple[Door, Door]]:
         yield doors
 
 
-def packet(size: int) -> Packet:
-    """A send of so many bytes."""
-    head = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=0xC000, dport=4791, chksum=0) / BTH(opcode=4, psn=0)
+def packet(size: int, source: str = "10.0.0.1", target: str = "10.0.0.2") -> Packet:
+    """A send of so many bytes, over the cable from the one MAC address to the other."""
+    head = IP(src=source, dst=target) / UDP(sport=0xC000, dport=4791, chksum=0) / BTH(opcode=4, psn=0)
     return Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / head / Raw(bytes(size))
 
 
@@ -150,9 +150,8 @@ def plain_ear(door: Door, template: Template) -> Callable[[Callable[[], bool]], 
     return lambda ended: _counted(sock, ended)
 
 
-def received(doors: tuple[Door, Door], ear: Ear, size: int, seconds: float, pace: int) -> tuple[Sent, Heard]:
-    """What a receives at b while a sends by a ring, each in a process of its own."""
-    template = compiled(bytes(packet(size)))
+def received(doors: tuple[Door, Door], ear: Ear, template: Template, seconds: float, pace: int) -> tuple[Sent, Heard]:
+    """What comes to b while a sends by a ring, each in a process of its own."""
     with lasting("a receiver", lambda: ear(doors[1], template)) as child:
         child.ready()
         child.begin()

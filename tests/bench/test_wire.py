@@ -35,7 +35,7 @@ def test_a_ring_is_hundreds_of_times_as_fast_as_scapy(ends: tuple[Door, Door]) -
 @pytest.mark.parametrize("size", [1024, 4096])
 def test_a_receiver_loses_nothing_at_its_pace(ends: tuple[Door, Door], size: int) -> None:
     """Every frame that was sent is there, in order."""
-    sent, heard = received(ends, ring_ear, size, 1.0, PACE)
+    sent, heard = received(ends, ring_ear, compiled(bytes(packet(size))), 1.0, PACE)
 
     assert sent.rate > PACE / 2
     assert (heard.frames, heard.gaps, heard.dropped) == (sent.frames, 0, 0)

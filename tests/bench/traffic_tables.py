@@ -1,0 +1,63 @@
+"""The tables of docs/performance.md about traffic: rates, shares and queues instead of times. Pure."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from tests.bench.markdown import ranged, table
+from tests.bench.measure import Results, Series
+from tests.bench.wire import HEARD, RECEIVING, ROUTERS, SCAPY, SENDING, SENT, SIZES
+
+KILO, GIGA = 1e3, 1e9
+
+
+def transmit(found: Sequence[Results]) -> str:
+    """Who sends how many frames a second."""
+    rows = []
+    for variant, size in SENT.items():
+        for each in _of(found, SENDING, variant):
+            theirs = _rate(found, SCAPY, variant)
+            times = f"{each.figure('rate') / theirs:,.0f}" if theirs else ""
+            rates = ranged(each.figures("rate"), 1, KILO)
+            bits = f"{each.figure('bit/s') / GIGA:.2f}"
+            rows.append((str(size), each.peer, SENDING[each.peer][0], rates, bits, times))
+    return table(("bytes of data", "", "each frame", "1,000 frames/s", "Gbit/s", "times `sendp` of a packet"), rows)
+
+
+def receive(found: Sequence[Results]) -> str:
+    """Who receives how many, and loses how many, while another process sends."""
+    rows = []
+    for variant, (size, pace) in HEARD.items():
+        for each in _of(found, RECEIVING, variant):
+            sent, heard = (ranged(each.figures(name), 1, KILO) for name in ("sent", "rate"))
+            asked = f"{pace:,}" if pace else "all that it can"
+            rows.append((str(size), asked, each.peer, sent, heard, ranged(each.figures("lost"), 0)))
+    return table(("bytes of data", "sender's pace", "", "1,000 sent/s", "1,000 received/s", "lost"), rows)
+
+
+def forwarding(found: Sequence[Results]) -> str:
+    """What a line of routers carries, and how long a datagram takes there and back."""
+    rows = []
+    for variant, routers in ROUTERS.items():
+        for each in (one for result in found for one in result.series if one.good and one.variant == variant):
+            rates = [ranged(each.figures(f"rate {size}"), 0, KILO) for size in SIZES]
+            hops = f"{each.figure(f'rate {SIZES[0]}') * (routers + 1) / KILO:,.0f}"
+            trips = [ranged(each.figures(f"trip {name}"), 1) for name in ("least", "median", "99 %")]
+            rows.append((str(routers), *rates, hops, *trips))
+    head = ("routers", *(f"1,000 frames/s of {size}" for size in SIZES), f"1,000 cables/s of {SIZES[0]}")
+    return table((*head, "least trip, µs", "median", "99 %"), rows)
+
+
+def _of(found: Sequence[Results], peers: Collection[str], variant: str) -> list[Series]:
+    every = [each for result in found for each in result.series if each.good and each.variant == variant]
+    return [each for each in every if each.peer in peers]
+
+
+def _rate(found: Sequence[Results], peer: str, variant: str) -> float:
+    return next((each.figure("rate") for each in _of(found, (peer,), variant)), 0.0)
+
+
+TRAFFIC: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
+    "transmit": ("wire", transmit),
+    "receive": ("wire", receive),
+    "forwarding": ("wire", forwarding),
+}
+"""The tables by name, each with the suite that it is about."""

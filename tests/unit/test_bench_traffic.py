@@ -1,0 +1,131 @@
+"""What is measured of traffic: searches, shapes and tables, on values."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.bench.cable import Heard, Sent
+from tests.bench.cases import PLAIN, Case
+from tests.bench.line import LOST, Budget, budget, lab, percentiles, routes
+from tests.bench.markdown import ranged
+from tests.bench.measure import Machine, Results, Run, Series
+from tests.bench.suites import COMPARED, PEERS, jobs, line
+from tests.bench.traffic_tables import TRAFFIC
+from tests.bench.wire import CABLE, SCAPY, SENDING, SENT
+
+
+def series(peer: str, variant: str, **figures: float) -> Series:
+    return Series("it", variant, peer, 0, 0, (Run(up=1, figures=figures),))
+
+
+def result(*every: Series) -> Results:
+    machine = Machine(2, 24000, "6.18", "3.11", "8.4.4", {})
+    return Results("it", "it", "2026-01-01T00:00:00+00:00", machine, every)
+
+
+def carrying(most: float) -> Callable[[int], tuple[Sent, Heard]]:
+    """A line that carries so many frames a second, at which a million can be sent, and loses the others."""
+
+    def offer(pace: int) -> tuple[Sent, Heard]:
+        sent = pace or 1_000_000
+        return Sent(sent, 1.0), Heard(min(sent, int(most)))
+
+    return offer
+
+
+def test_a_line_that_loses_nothing_is_measured_once() -> None:
+    """What could be sent is then what it carries."""
+    asked = []
+
+    def offer(pace: int) -> tuple[Sent, Heard]:
+        asked.append(pace)
+        return carrying(2e6)(pace)
+
+    found = budget(offer)
+
+    assert (found, asked) == (Budget(1e6, 0), [0])
+
+
+@pytest.mark.parametrize("most", [100_000, 333_333, 900_000])
+def test_the_budget_is_what_is_carried_with_hardly_a_loss(most: int) -> None:
+    """Found by halving, to a sixty-fourth of what can be sent, and never more than is carried."""
+    found = budget(carrying(most))
+
+    assert found.lost <= LOST
+    assert most - most / 32 - 1_000_000 / 64 < found.rate <= most
+
+
+@pytest.mark.parametrize("routers", [1, 3, 5])
+def test_every_node_of_a_line_knows_both_of_its_ends(routers: int) -> None:
+    """By the next address on the way: of the cables that are not its own."""
+    made, told = lab("line", routers), routes(routers)
+
+    assert [node.name for node in made.nodes] == list(told)
+    assert len(made.links) == routers + 1
+    assert told["a"] == [f"route replace 10.9.{routers}.0/24 via 10.9.0.2"]
+    assert told["b"] == [f"route replace 10.9.0.0/24 via 10.9.{routers}.1"]
+    assert sum(len(each) for each in told.values()) == 2 * routers
+
+
+def test_trips_are_told_in_microseconds() -> None:
+    """The least, the middle and the slow ones."""
+    assert percentiles([10e-6, 20e-6, 30e-6]) == {"least": 10.0, "median": 20.0, "99 %": 29.8}
+
+
+def test_ways_to_send_take_turns_at_each_size() -> None:
+    """What is compared is measured one after the other."""
+    first, _ = jobs("wire", (), COMPARED)
+
+    assert first.case == CABLE
+    for number, variant in enumerate(SENT):
+        part = first.turns[number * len(SENDING) : (number + 1) * len(SENDING)]
+        assert part == tuple((way, variant) for way in SENDING)
+
+
+def test_every_peer_of_a_job_is_known() -> None:
+    """No suite fails in its middle for a name."""
+    suites = ("wire",)
+
+    assert {peer for suite in suites for job in jobs(suite, (), COMPARED) for peer, _ in job.turns} <= set(PEERS)
+
+
+def test_figures_are_shown_with_their_spread() -> None:
+    """In the unit that is asked for; nothing of nothing."""
+    assert ranged([2000, 1000, 9000], 1, 1000) == "2.0 (1.0-9.0)"
+    assert ranged([1234.5], 0) == "1,234"
+    assert ranged([], 1) == ""
+
+
+def test_the_factor_is_against_the_same_size() -> None:
+    """Each size has a sendp of its own."""
+    way = "closlab, packet ring"
+    every = [
+        series(SCAPY, "send 1024", rate=1000, **{"bit/s": 1}),
+        series(way, "send 1024", rate=5e5, **{"bit/s": 4e9}),
+    ]
+    every += [
+        series(SCAPY, "send 4096", rate=500, **{"bit/s": 1}),
+        series(way, "send 4096", rate=5e5, **{"bit/s": 2e10}),
+    ]
+
+    rows = TRAFFIC["transmit"][1]([result(*every)]).splitlines()[2:]
+
+    assert [row.split(" | ")[-1] for row in rows] == ["1 |", "500 |", "1 |", "1,000 |"]
+
+
+def test_tables_are_made_while_peers_are_missing() -> None:
+    """Of results without a figure too."""
+    for _, make in TRAFFIC.values():
+        assert make([result(Series("it", PLAIN, "closlab", 0, 0, (Run(up=1),)))]).startswith("| ")
+
+
+def test_a_line_of_progress_tells_figures() -> None:
+    """Where there are some, they are what was measured."""
+    (job, *_) = jobs("wire", (), COMPARED)
+
+    assert "rate 5" in line(job, SCAPY, "send 1024", 0, Run(up=1, figures={"rate": 5}))
+
+
+def test_what_is_no_fabric_has_a_name() -> None:
+    """Its result file is called by it."""
+    assert Case(0, 0, "cable").name == "cable"
