@@ -9,6 +9,7 @@ from typing import Protocol
 from tests.bench import results
 from tests.bench.automating import WORKS, Orchestrated
 from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
+from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
@@ -45,6 +46,8 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     ZTP: Provisioned,
     VTYSH: lambda: ByHand("vtysh -b"),
     RELOAD: lambda: ByHand("frr-reload"),
+    AT_ONCE: AtOnce,
+    FILLING: Filling,
     KERNELS: Forwards,
     **{way: partial(Sends, way) for way in SENDING},
     **{way: partial(Receives, way) for way in RECEIVING},
@@ -79,7 +82,9 @@ class Job:
 _ON_THE_CABLE = tuple(
     (way, variant) for ways, each in ((SENDING, SENT), (RECEIVING, HEARD)) for variant in each for way in ways
 )
+_SMALL, _LARGE = HOSTS
 WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
+    "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
     "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),
     "wire": (Job("wire", CABLE, _ON_THE_CABLE), Job("wire", LINE, tuple((KERNELS, each) for each in ROUTERS))),
 }
@@ -140,7 +145,8 @@ def line(job: Job, peer: str, variant: str, number: int, run: Run) -> str:
     if run.failed:
         return f"{head}: failed: {run.failed}"
     if run.figures:
-        return f"{head}: {', '.join(f'{name} {value:g}' for name, value in run.figures.items())}, busy {run.busy:.0%}"
+        figures = ", ".join(f"{name} {value:g}" for name, value in run.figures.items())
+        return f"{head}: {figures}, {run.up:.2f} s, busy {run.busy:.0%}"
     phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in run.phases.items())
     return f"{head}: up {run.up:.2f} s ({phases}), down {run.down:.2f} s, {run.cpu:.1f} CPU s, busy {run.busy:.0%}"
 

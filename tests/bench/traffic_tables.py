@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 
+from tests.bench.flows import AT_ONCE, FILLING, HOSTS
 from tests.bench.markdown import ranged, table
 from tests.bench.measure import Results, Series
 from tests.bench.wire import HEARD, RECEIVING, ROUTERS, SCAPY, SENDING, SENT, SIZES
@@ -46,6 +47,20 @@ def forwarding(found: Sequence[Results]) -> str:
     return table((*head, "least trip, µs", "median", "99 %"), rows)
 
 
+def flows(found: Sequence[Results]) -> str:
+    """How long fair rates take, and what goes before."""
+    rows = []
+    for variant, hosts in HOSTS.items():
+        both = _of(found, (AT_ONCE, FILLING), variant)
+        for each in both:
+            times = f"{each.up / both[0].up:.0f}" if each is not both[0] else ""
+            before = f"{sum(each.phases.values()):.2f}"
+            counts = [f"{each.figure(name):,.0f}" for name in ("flows", "links")]
+            solving = ranged([run.up for run in each.good], 3)
+            rows.append((f"{hosts:,}", *counts, each.peer, solving, times, before, ranged(each.figures("rounds"), 0)))
+    return table(("GPUs", "flows", "links", "", "solving, s", "times ours", "before that, s", "rounds"), rows)
+
+
 def _of(found: Sequence[Results], peers: Collection[str], variant: str) -> list[Series]:
     every = [each for result in found for each in result.series if each.good and each.variant == variant]
     return [each for each in every if each.peer in peers]
@@ -59,5 +74,6 @@ TRAFFIC: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "transmit": ("wire", transmit),
     "receive": ("wire", receive),
     "forwarding": ("wire", forwarding),
+    "flows": ("flows", flows),
 }
 """The tables by name, each with the suite that it is about."""
