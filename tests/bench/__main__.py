@@ -12,7 +12,7 @@ from tests.bench.machine import described
 from tests.bench.ours import ROOT, Bench
 from tests.bench.suites import COMPARED, CONTAINERLAB, MUNET, OWN_CONTAINERLAB, jobs, measure
 
-SUITES = ("start", "up", "third-party", "variants", "growth", "automation", "outage", "ztp", "wire", "flows")
+SUITES = ("start", "up", "third-party", "variants", "growth", "automation", "outage", "ztp", "wire", "ecmp", "flows")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,6 +9,8 @@ from typing import Protocol
 from tests.bench import results
 from tests.bench.automating import WORKS, Orchestrated
 from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
+from tests.bench.ecmp import PEER as FABRIC
+from tests.bench.ecmp import WAYS, Spreads
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
@@ -48,6 +50,7 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     RELOAD: lambda: ByHand("frr-reload"),
     AT_ONCE: AtOnce,
     FILLING: Filling,
+    FABRIC: Spreads,
     KERNELS: Forwards,
     **{way: partial(Sends, way) for way in SENDING},
     **{way: partial(Receives, way) for way in RECEIVING},
@@ -65,6 +68,7 @@ FIXED: Mapping[str, tuple[tuple[tuple[str, str], ...], Sequence[str]]] = {
     "third-party": (((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4")), SIZES[1:2]),
     "automation": (tuple((peer, work) for work in WORKS for peer in (NORNIR, BY_HAND)), SIZES[2:]),
     "outage": (tuple((SCENARIO, fault) for fault in STEPS), SIZES[:1]),
+    "ecmp": (tuple((FABRIC, way) for way in WAYS), ("4x4",)),
     "ztp": (tuple((peer, PLAIN) for peer in (ZTP, VTYSH, RELOAD, NETNS)), SIZES[2:]),
 }
 """Suites whose peers are their own: (peer, variant) of each, and the sizes of fabrics."""

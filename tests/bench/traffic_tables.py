@@ -1,7 +1,11 @@
 """The tables of docs/performance.md about traffic: rates, shares and queues instead of times. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
+from statistics import fmean
 
+from tests.bench.cases import case
+from tests.bench.ecmp import PEER as FABRIC
+from tests.bench.ecmp import QPS, WAYS, expected
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS
 from tests.bench.markdown import ranged, table
 from tests.bench.measure import Results, Series
@@ -61,6 +65,26 @@ def flows(found: Sequence[Results]) -> str:
     return table(("GPUs", "flows", "links", "", "solving, s", "times ours", "before that, s", "rounds"), rows)
 
 
+def ecmp(found: Sequence[Results]) -> str:
+    """What NICs get by how many queue pairs they have: seen, reckoned, and expected; means of all draws."""
+    rows = []
+    for result, variant in ((result, variant) for result in found for variant in WAYS):
+        for each in _of([result], (FABRIC,), variant):
+            for qps in QPS:
+                seen, reckoned, fair, thrown = (
+                    each.figures(f"{name} {qps}") for name in ("arrived", "reckoned", "fair", "thrown")
+                )
+                means = [f"{fmean(values):.3f}" if values else "" for values in (seen, reckoned, fair)]
+                balls = f"{expected(case(each.case), WAYS[variant], qps):.3f}"
+                rows.append((each.case, variant, str(qps), *means, balls, _spread(thrown)))
+    head = ("fabric", "a way by", "queue pairs", "arrived", "reckoned on the ways taken", "max-min fair on those")
+    return table((*head, "balls in bins", "thrown"), rows)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{fmean(values):.3f} ({min(values):.3f}-{max(values):.3f})" if values else ""
+
+
 def _of(found: Sequence[Results], peers: Collection[str], variant: str) -> list[Series]:
     every = [each for result in found for each in result.series if each.good and each.variant == variant]
     return [each for each in every if each.peer in peers]
@@ -74,6 +98,7 @@ TRAFFIC: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "transmit": ("wire", transmit),
     "receive": ("wire", receive),
     "forwarding": ("wire", forwarding),
+    "ecmp": ("ecmp", ecmp),
     "flows": ("flows", flows),
 }
 """The tables by name, each with the suite that it is about."""

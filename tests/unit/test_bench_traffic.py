@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
+from labs.traffic.flows.model import Paths
 from tests.bench.cable import Heard, Sent
-from tests.bench.cases import PLAIN, Case
+from tests.bench.cases import PLAIN, Case, case
+from tests.bench.ecmp import WAYS, drawn, expected
 from tests.bench.line import LOST, Budget, budget, lab, percentiles, routes
 from tests.bench.markdown import ranged
 from tests.bench.measure import Machine, Results, Run, Series
+from tests.bench.spreading import carried
 from tests.bench.suites import COMPARED, PEERS, jobs, line
 from tests.bench.traffic_tables import TRAFFIC
 from tests.bench.wire import CABLE, SCAPY, SENDING, SENT
@@ -82,9 +86,40 @@ def test_ways_to_send_take_turns_at_each_size() -> None:
         assert part == tuple((way, variant) for way in SENDING)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_draw_is_a_permutation_among_leaves(way: str) -> None:
+    """Everybody sends to one other of another leaf, all of a leaf to the same; no two queue pairs have one number."""
+    size, qps = case("4x4"), 8
+    for seed in range(5):
+        draw = drawn(size, qps, WAYS[way], seed)
+
+        assert sorted(draw.target) == list(range(16))
+        leaves = draw.target.reshape(4, 4) // 4
+        assert all(len(set(each)) == 1 and each[0] != at for at, each in enumerate(leaves.tolist()))
+        assert len(set(draw.numbers.ravel())) == 16 * qps
+        assert [len(set(row)) for row in draw.ports.tolist()] == [qps if WAYS[way].own_ports else 1] * 16
+
+
+def test_one_port_is_one_choice_but_by_destination_queue_pair() -> None:
+    """With one queue pair it is the closed form, and stays so where nothing tells queue pairs apart."""
+    one = 1 - (3 / 4) ** 4
+    found = {name: [expected(case("4x4"), way, qps) for qps in (1, 8)] for name, way in WAYS.items()}
+
+    assert found["five-tuple, one port"] == pytest.approx([one, one])
+    assert found["kernel, a port each"] == found["destination-qp, one port"]
+    assert found["kernel, a port each"] == pytest.approx([one, 0.879], abs=0.001)
+
+
+def test_an_uplink_carries_no_more_than_it_can() -> None:
+    """Three NICs with two queue pairs each: an uplink has three halves of its rate, another two, a third one."""
+    links = np.array([[0, 0, 1, 1, 2, 2], [3, 3, 3, 4, 4, 5]])
+
+    assert carried(Paths(links), np.full(6, 10.0), 2, 10.0) == pytest.approx((10 + 10 + 5) / 30)
+
+
 def test_every_peer_of_a_job_is_known() -> None:
     """No suite fails in its middle for a name."""
-    suites = ("wire", "flows")
+    suites = ("wire", "ecmp", "flows")
 
     assert {peer for suite in suites for job in jobs(suite, (), COMPARED) for peer, _ in job.turns} <= set(PEERS)
 
