@@ -51,7 +51,7 @@ class Draw:
     @property
     def each(self) -> int:
         """How many a NIC has."""
-        return self.numbers.shape[1]
+        return int(self.numbers.shape[1])
 
 
 class Wires:

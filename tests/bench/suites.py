@@ -9,6 +9,7 @@ from typing import Protocol
 from tests.bench import results
 from tests.bench.automating import WORKS, Orchestrated
 from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
+from tests.bench.congestion import DCQCN, DUMBBELL, FLOWS, Converges
 from tests.bench.ecmp import PEER as FABRIC
 from tests.bench.ecmp import WAYS, Spreads
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
@@ -51,6 +52,7 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     AT_ONCE: AtOnce,
     FILLING: Filling,
     FABRIC: Spreads,
+    DCQCN: Converges,
     KERNELS: Forwards,
     **{way: partial(Sends, way) for way in SENDING},
     **{way: partial(Receives, way) for way in RECEIVING},
@@ -88,11 +90,12 @@ _ON_THE_CABLE = tuple(
 )
 _SMALL, _LARGE = HOSTS
 WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
+    "dcqcn": (Job("dcqcn", DUMBBELL, tuple((DCQCN, each) for each in FLOWS)),),
     "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
     "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),
     "wire": (Job("wire", CABLE, _ON_THE_CABLE), Job("wire", LINE, tuple((KERNELS, each) for each in ROUTERS))),
 }
-"""Suites that need no fabric, and so have no sizes."""
+"""Suites that have no sizes to choose from."""
 
 
 def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:

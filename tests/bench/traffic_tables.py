@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from statistics import fmean
 
 from tests.bench.cases import case
+from tests.bench.congestion import DCQCN, FLOWS, rest
 from tests.bench.ecmp import PEER as FABRIC
 from tests.bench.ecmp import QPS, WAYS, expected
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS
@@ -81,6 +82,35 @@ def ecmp(found: Sequence[Results]) -> str:
     return table((*head, "balls in bins", "thrown"), rows)
 
 
+def dcqcn(found: Sequence[Results]) -> str:
+    """Rates and queue of flows at a bottleneck, and where the fluid model rests."""
+    rows = []
+    for variant, count in FLOWS.items():
+        for each in _of(found, (DCQCN,), variant):
+            queue, marked = rest(count)
+            seen = each.figure("queue")
+            rates = f"{each.figure('least rate'):.1f}-{each.figure('largest rate'):.1f}"
+            kept_up = sum(not doubts for doubts in each.figures("doubts"))
+            lengths = (f"{seen / KILO:.0f} ± {each.figure('queue spread') / KILO:.0f}", f"{queue / KILO:.0f}")
+            marks = (f"{each.figure('marked') * 100:.2f}", f"{marked * 100:.2f}")
+            shares = (f"{each.figure('all rates'):.1f}", rates, f"{each.figure('fairness'):.3f}")
+            behind, again = f"{each.figure('behind'):.1%}", ranged(each.figures("sent again"), 0)
+            ok = f"{kept_up} of {len(each.good)}"
+            rows.append((str(count), *shares, *lengths, f"{seen / queue:.2f}", *marks, again, behind, ok))
+    head = (
+        "flows",
+        "Mbit/s",
+        "of each",
+        "Jain's index",
+        "queue, kB",
+        "fluid model",
+        "ratio",
+        "marked, %",
+        "fluid model",
+    )
+    return table((*head, "sent again", "below its rate", "runs that kept up"), rows)
+
+
 def _spread(values: Sequence[float]) -> str:
     return f"{fmean(values):.3f} ({min(values):.3f}-{max(values):.3f})" if values else ""
 
@@ -99,6 +129,7 @@ TRAFFIC: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "receive": ("wire", receive),
     "forwarding": ("wire", forwarding),
     "ecmp": ("ecmp", ecmp),
+    "dcqcn": ("dcqcn", dcqcn),
     "flows": ("flows", flows),
 }
 """The tables by name, each with the suite that it is about."""

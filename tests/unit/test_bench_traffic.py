@@ -1,13 +1,17 @@
 """What is measured of traffic: searches, shapes and tables, on values."""
 
+import struct
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from labs.traffic.endpoint.model import Fidelity
 from labs.traffic.flows.model import Paths
+from tests.bench.bottleneck import Ended, Seen, counters, messages, waiting
 from tests.bench.cable import Heard, Sent
 from tests.bench.cases import PLAIN, Case, case
+from tests.bench.congestion import figures, rest
 from tests.bench.ecmp import WAYS, drawn, expected
 from tests.bench.line import LOST, Budget, budget, lab, percentiles, routes
 from tests.bench.markdown import ranged
@@ -117,9 +121,49 @@ def test_an_uplink_carries_no_more_than_it_can() -> None:
     assert carried(Paths(links), np.full(6, 10.0), 2, 10.0) == pytest.approx((10 + 10 + 5) / 30)
 
 
+def test_a_backlog_is_read_out_of_what_the_kernel_says() -> None:
+    """Behind other attributes, whose lengths are not those of words."""
+    kind = struct.pack("=HH4s", 8, 1, b"tbf")
+    odd = struct.pack("=HHBxxx", 5, 2, 7)
+    stats = struct.pack("=HHQ7I", 40, 3, 1, 2, 3, 4, 5, 6, 7, 4242)
+    message = bytes(20) + kind + odd + stats
+    answer = struct.pack("=IHHII", 16 + len(message), 36, 2, 0, 0) + message + struct.pack("=IHHII", 16, 3, 2, 0, 0)
+
+    assert [kind for kind, _ in messages(answer)] == [36, 3]
+    assert [waiting(body) for _, body in messages(answer)] == [4242, 0]
+
+
+def test_shares_of_a_bottleneck_are_told_with_the_verdict() -> None:
+    """Two flows, one of which has three times as much; and a machine that did not keep up."""
+    fidelity = Fidelity(0.1, 0.2, 0, 0, 0.0, ("it was away",))
+
+    told = figures(Seen((3_000_000, 1_000_000), 8.0, (10_000, 30_000), 5, 495, Ended(fidelity, 7)))
+
+    assert (told["least rate"], told["largest rate"], told["all rates"]) == (1, 3, 4)
+    assert told["fairness"] == pytest.approx(0.8)
+    assert (told["queue"], told["marked"], told["doubts"], told["sent again"]) == (20_000, 0.01, 1, 7)
+
+
+def test_every_flow_is_counted_by_its_source() -> None:
+    """A counter and a rule each."""
+    script = counters(["10.0.0.1", "10.0.0.2"])
+
+    assert script.count("counter flow0 { }") == 1
+    assert "ip saddr 10.0.0.2 udp dport 4791 counter name flow1" in script
+
+
+def test_more_flows_rest_at_a_longer_queue() -> None:
+    """Between the bounds of the law, and marked as it has it."""
+    queues, marked = zip(*(rest(flows) for flows in (2, 4, 10)), strict=True)
+
+    assert list(queues) == sorted(queues)
+    assert 100_000 < queues[0] < queues[-1] < 2_100_000
+    assert marked == pytest.approx([(queue - 100_000) / 2_000_000 * 0.1 for queue in queues])
+
+
 def test_every_peer_of_a_job_is_known() -> None:
     """No suite fails in its middle for a name."""
-    suites = ("wire", "ecmp", "flows")
+    suites = ("wire", "ecmp", "dcqcn", "flows")
 
     assert {peer for suite in suites for job in jobs(suite, (), COMPARED) for peer, _ in job.turns} <= set(PEERS)
 
