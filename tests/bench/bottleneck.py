@@ -29,7 +29,7 @@ from topologies.impairments.model import Impairment, Marking, Queue
 from topologies.runtime.door import Door, open_door
 
 DATA = 4096  # bytes in each packet
-DSCP, SHARE, ROOM = 26, 99, 4_000_000  # the queue of RoCE is deep enough to drop nothing
+DSCP, SHARE, ROOM = 26, 99, 4_000_000  # the queue of RoCE: once rates have settled it drops nothing
 ENDLESS = 1 << 31  # bytes of a flow's only message, the most that there may be
 APART = 0.004  # seconds between two looks at the queue
 PATIENCE = 2  # seconds that the kernel may take to answer
@@ -39,7 +39,7 @@ HEAD, TC, STATS, BACKLOG = 16, 20, 3, 32  # bytes of struct nlmsghdr and tcmsg; 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Whether the machine kept up once rates had settled, and packets sent again in all."""
+    """Whether the machine kept up, and packets that were sent again once rates had settled."""
 
     fidelity: Fidelity
     again: int
@@ -129,10 +129,12 @@ class Bottleneck:
 def _driven(machine: Engine, ends: list[End], warm: float, ended: Callable[[], bool]) -> Ended:
     """Drive all queue pairs until it is time to end."""
     begun = last = time.monotonic_ns()
-    late, before, settled = 0, STAT.read_text(), begun + int(warm * 1e9)
+    late, again, before, settled = 0, 0, STAT.read_text(), begun + int(warm * 1e9)
     while not ended():
         now = time.monotonic_ns()
-        late, last = max(late, now - last) if now > settled else 0, now
+        if now < settled:
+            late, again = 0, sum(end.pair.counts.sent_again for end in ends)
+        late, last = max(late, now - last), now
         busy = machine.turn(now)
         if failed := [done for _, done in machine.completions() if done.status is not Status.SUCCESS]:
             raise Fault(f"a flow ended: {failed[0].status}")
@@ -140,7 +142,7 @@ def _driven(machine: Engine, ends: list[End], warm: float, ended: Callable[[], b
             time.sleep(IDLE)
     steal = stolen(before, STAT.read_text())
     fidelity = machine.fidelity(late / 1e9, steal, (time.monotonic_ns() - begun) / 1e9)
-    return Ended(fidelity, sum(end.pair.counts.sent_again for end in ends))
+    return Ended(fidelity, sum(end.pair.counts.sent_again for end in ends) - again)
 
 
 def backlog(kernel: socket.socket, index: int) -> int:
