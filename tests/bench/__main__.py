@@ -12,7 +12,8 @@ from tests.bench.machine import described
 from tests.bench.ours import ROOT, Bench
 from tests.bench.suites import COMPARED, CONTAINERLAB, MUNET, OWN_CONTAINERLAB, jobs, measure
 
-SUITES = ("start", "up", "third-party", "variants", "growth", "automation", "outage", "ztp")
+WHOLE_COMMANDS = ("start", "up", "third-party", "variants", "growth", "automation", "outage", "ztp")
+SUITES = (*WHOLE_COMMANDS, "wire", "ecmp", "dcqcn", "flows")
 
 
 def main(argv: Sequence[str]) -> int:

@@ -16,15 +16,16 @@ VARIANTS = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A leaf-spine fabric without hosts."""
+    """A leaf-spine fabric without hosts, or what is no fabric and has a name."""
 
     spines: int
     leaves: int
+    label: str = ""
 
     @property
     def name(self) -> str:
         """Its size as people say it."""
-        return f"{self.spines}x{self.leaves}" if self.nodes else "commands"
+        return self.label or f"{self.spines}x{self.leaves}"
 
     @property
     def nodes(self) -> int:
@@ -37,7 +38,7 @@ class Case:
         return self.spines * self.leaves
 
 
-NO_FABRIC = Case(0, 0)
+NO_FABRIC = Case(0, 0, "commands")
 """For what is measured without any fabric."""
 
 

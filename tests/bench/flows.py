@@ -1,4 +1,4 @@
-"""`python -m tests.bench.flows`: how long max-min fair rates of a large fabric take, against progressive filling.
+"""How long max-min fair rates of a large fabric take, against progressive filling; `up` is what solving takes.
 
 Each host sends to one half the fabric away over 8 queue pairs: leaf-spine, 32 hosts and 32 uplinks a leaf.
 """
@@ -12,9 +12,16 @@ from labs.traffic.flows import fair, regular
 from labs.traffic.flows.model import Floats, Network, Paths, nics
 from labs.traffic.flows.routing import routes
 from labs.traffic.flows.spreading import Manner, Spread, paths
+from tests.bench.cases import Case
+from tests.bench.machine import settled, watched
+from tests.bench.measure import Run
+from tests.bench.ours import Bench
 
 WIDTH, RATE = 32, 400e9
 FEASIBLE, LARGE = 32, 3200  # leaves: for both methods, and for ours: 102,400 hosts
+HOSTS = {f"{leaves * WIDTH} GPUs": leaves * WIDTH for leaves in (FEASIBLE, LARGE)}
+PAPER = Case(0, 0, "leaf-spine")
+AT_ONCE, FILLING = "closlab, many links at once", "progressive filling"
 FULL = 1e-9  # of a link's capacity: less than this left is none
 
 
@@ -41,7 +48,9 @@ def ours(leaves: int, qps: int = 8) -> Solved:
     marks.append(time.perf_counter())
     rates = fair.rates(taken, network.capacities())
     marks.append(time.perf_counter())
-    return Solved(network, taken, rates, dict(zip(("build", "routes", "paths", "solve"), np.diff(marks), strict=True)))
+    return Solved(
+        network, taken, rates, dict(zip(("build", "routes", "paths", "solve"), np.diff(marks).tolist(), strict=True))
+    )
 
 
 def filled(taken: Paths, capacities: Floats) -> tuple[Floats, int]:
@@ -62,22 +71,33 @@ def filled(taken: Paths, capacities: Floats) -> tuple[Floats, int]:
     return rate, rounds
 
 
-def main() -> None:
-    """Print the figures."""
-    small = ours(FEASIBLE)
-    begun = time.perf_counter()
-    _, rounds = filled(small.paths, small.network.capacities())
-    theirs = time.perf_counter() - begun
-    print(
-        f"{len(small.rates)} flows: {small.seconds['solve']:.4f} s; progressive filling {theirs:.3f} s, {rounds} rounds"
-    )
-    for _ in range(3):
-        large = ours(LARGE)
-        parts = ", ".join(f"{name} {spent:.2f} s" for name, spent in large.seconds.items())
-        print(
-            f"{len(large.rates)} flows, {large.network.links} links: {parts}, all {sum(large.seconds.values()):.2f} s"
-        )
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """Every link that is the least of all its flows is filled in the same round."""
+
+    def run(self, bench: Bench, case: Case, variant: str) -> Run:
+        """One run, from sizes to rates."""
+        busy = settled()
+        with watched() as watch:
+            solved = ours(HOSTS[variant] // WIDTH)
+        return _run(solved, solved.seconds["solve"], watch.cpu, busy, {})
 
 
-if __name__ == "__main__":
-    main()
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """One link after another."""
+
+    def run(self, bench: Bench, case: Case, variant: str) -> Run:
+        """One run; the rates must be those of the other way."""
+        solved, busy = ours(HOSTS[variant] // WIDTH), settled()
+        with watched() as watch:
+            rates, rounds = filled(solved.paths, solved.network.capacities())
+        if not np.allclose(solved.rates, rates, rtol=FULL, atol=0):
+            return Run(busy=busy, failed="it gives other rates")
+        return _run(solved, watch.seconds, watch.cpu, busy, {"rounds": rounds})
+
+
+def _run(solved: Solved, seconds: float, cpu: float, busy: float, more: dict[str, float]) -> Run:
+    phases = {name: round(spent, 4) for name, spent in solved.seconds.items() if name != "solve"}
+    figures = {"flows": len(solved.rates), "links": solved.network.links, **more}
+    return Run(up=round(seconds, 4), phases=phases, cpu=round(cpu, 2), busy=busy, figures=figures)

@@ -3,13 +3,14 @@
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.measure import Machine, available, total, worked
+from tests.bench.measure import Machine, Run, available, total, worked
 from topologies import process
+from topologies.errors import ClosError
 from topologies.process import Finished
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -54,6 +55,17 @@ def command(argv: Sequence[str], env: Mapping[str, str], *, check: bool = True) 
     with watched() as watch:
         done = process.run(argv, env=env, timeout=900, check=check)
     return done, watch
+
+
+def taken(figures: Callable[[], Mapping[str, float]]) -> Run:
+    """A run whose figures are taken when the machine is quiet; a failed one says why."""
+    busy = settled()
+    try:
+        with watched() as watch:
+            found = figures()
+    except ClosError as error:
+        return Run(busy=busy, failed=str(error)[-1000:])
+    return Run(up=round(watch.seconds, 3), cpu=round(watch.cpu, 2), busy=busy, figures=dict(found))
 
 
 def described(versions: Mapping[str, str]) -> Machine:

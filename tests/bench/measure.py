@@ -13,7 +13,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One run: brought up until converged and checked, then taken down.
 
     `busy` is the share of the machine that others used just before, `cpu` what the whole machine worked during `up`.
-    `failed` says why there are no figures.
+    `figures` are what is no time, by name: rates, shares, counts. `failed` says why there is nothing.
     """
 
     up: float = 0
@@ -23,6 +23,7 @@ class Run(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     cpu: float = 0
     busy: float = 0
     failed: str = ""
+    figures: dict[str, float] = {}
 
 
 class Series(Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +75,14 @@ class Series(Struct, frozen=True, forbid_unknown_fields=True):
     def memory_per_node(self) -> float:
         """Median MiB per node."""
         return self.memory / max(self.nodes, 1)
+
+    def figure(self, name: str) -> float:
+        """The median of a figure."""
+        return middle(self.figures(name))
+
+    def figures(self, name: str) -> list[float]:
+        """All values of a figure, the least first."""
+        return sorted(run.figures[name] for run in self.good if name in run.figures)
 
     @property
     def phases(self) -> dict[str, float]:

@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from tests.bench import results
 from tests.bench.automating import WORKS, Orchestrated
 from tests.bench.cases import NO_FABRIC, PLAIN, VARIANTS, Case, case
+from tests.bench.congestion import DCQCN, DUMBBELL, FLOWS, Converges
+from tests.bench.ecmp import PEER as FABRIC
+from tests.bench.ecmp import WAYS, Spreads
+from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
 from tests.bench.outages import STEPS, Outages
 from tests.bench.provisioning import ByHand, Provisioned
 from tests.bench.third_party import ThirdParty
+from tests.bench.wire import CABLE, HEARD, KERNELS, LINE, RECEIVING, ROUTERS, SENDING, SENT, Forwards, Receives, Sends
 
 SIZES = ("2x4", "4x16", "8x32")
 GROWTH = ("2x4", "4x16", "8x32", "8x64", "8x128", "8x192")
@@ -43,6 +49,13 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     ZTP: Provisioned,
     VTYSH: lambda: ByHand("vtysh -b"),
     RELOAD: lambda: ByHand("frr-reload"),
+    AT_ONCE: AtOnce,
+    FILLING: Filling,
+    FABRIC: Spreads,
+    DCQCN: Converges,
+    KERNELS: Forwards,
+    **{way: partial(Sends, way) for way in SENDING},
+    **{way: partial(Receives, way) for way in RECEIVING},
 }
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "python -c pass": (CLOSLAB[0], "-c", "pass"),
@@ -57,6 +70,7 @@ FIXED: Mapping[str, tuple[tuple[tuple[str, str], ...], Sequence[str]]] = {
     "third-party": (((OWN_NETNS, "ipv4"), (OWN_CONTAINERLAB, "ipv4")), SIZES[1:2]),
     "automation": (tuple((peer, work) for work in WORKS for peer in (NORNIR, BY_HAND)), SIZES[2:]),
     "outage": (tuple((SCENARIO, fault) for fault in STEPS), SIZES[:1]),
+    "ecmp": (tuple((FABRIC, way) for way in WAYS), ("4x4",)),
     "ztp": (tuple((peer, PLAIN) for peer in (ZTP, VTYSH, RELOAD, NETNS)), SIZES[2:]),
 }
 """Suites whose peers are their own: (peer, variant) of each, and the sizes of fabrics."""
@@ -71,6 +85,19 @@ class Job:
     turns: tuple[tuple[str, str], ...]  # (peer, variant)
 
 
+_ON_THE_CABLE = tuple(
+    (way, variant) for ways, each in ((SENDING, SENT), (RECEIVING, HEARD)) for variant in each for way in ways
+)
+_SMALL, _LARGE = HOSTS
+WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
+    "dcqcn": (Job("dcqcn", DUMBBELL, tuple((DCQCN, each) for each in FLOWS)),),
+    "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
+    "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),
+    "wire": (Job("wire", CABLE, _ON_THE_CABLE), Job("wire", LINE, tuple((KERNELS, each) for each in ROUTERS))),
+}
+"""Suites that have no sizes to choose from."""
+
+
 def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:
     """The jobs of a suite. `cases` empty: the suite's own. Pure."""
     if suite == "up":
@@ -78,8 +105,8 @@ def jobs(suite: str, cases: Sequence[str], peers: Sequence[str]) -> list[Job]:
     if suite == "variants":
         turns = tuple((peer, each) for each in VARIANTS for peer in peers if peer != MUNET)
         return [Job(suite, case(name), turns) for name in cases or SIZES[:2]]
-    if suite == "start":
-        return [Job(suite, NO_FABRIC, tuple((name, "") for name in COMMANDS))]
+    if suite in WITHOUT_FABRIC:
+        return list(WITHOUT_FABRIC[suite])
     if suite in FIXED:
         turns, sizes = FIXED[suite]
         return [Job(suite, case(name), turns) for name in cases or sizes]
@@ -124,6 +151,9 @@ def line(job: Job, peer: str, variant: str, number: int, run: Run) -> str:
     head = f"{job.suite} {job.case.name} {peer} {variant} #{number + 1}"
     if run.failed:
         return f"{head}: failed: {run.failed}"
+    if run.figures:
+        figures = ", ".join(f"{name} {value:g}" for name, value in run.figures.items())
+        return f"{head}: {figures}, {run.up:.2f} s, busy {run.busy:.0%}"
     phases = ", ".join(f"{name} {seconds:.2f}" for name, seconds in run.phases.items())
     return f"{head}: up {run.up:.2f} s ({phases}), down {run.down:.2f} s, {run.cpu:.1f} CPU s, busy {run.busy:.0%}"
 

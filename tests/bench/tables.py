@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.bench.cases import PLAIN, VARIANTS
+from tests.bench.markdown import table
 from tests.bench.measure import Machine, Results, Series, ratio
+from tests.bench.traffic_tables import TRAFFIC
 
 OURS, CONTAINERLAB = "closlab", "containerlab"
 MEDIAN, WORST = "median", "worst"  # of the switches of one run: what follows a state in the names of phases
@@ -179,12 +181,6 @@ def per_node(each: Series) -> str:
     return f"{each.memory_per_node:.0f}" if each.nodes >= 20 else ""
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "up": ("up", up),
     "phases": ("up", lambda found: phases(found, OURS)),
@@ -198,6 +194,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "outage": ("outage", outage),
     "ztp": ("ztp", ztp),
     "ztp-states": ("ztp", ztp_states),
+    **TRAFFIC,
     "machine": ("*", machine),
 }
 """The tables by name, each with the suite that it is about."""

@@ -7,29 +7,23 @@ leaf1 ...  leaf8
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
+from modelled import Modelled, modelled, shifted
 
-from labs.bringup import bring_up
-from labs.traffic.flows import fair
-from labs.traffic.flows.building import network_of
 from labs.traffic.flows.collisions import balls_in_bins
-from labs.traffic.flows.model import Floats, Ints, Network, Paths, nics
+from labs.traffic.flows.model import Ints, Paths, nics
 from labs.traffic.flows.routing import routes
 from labs.traffic.flows.spreading import Manner, paths
 from labs.traffic.roce.entropy import port_of
 from labs.traffic.roce.explain import PORT
 from telemetry.facts import collect, open_doors
 from telemetry.paths import Flow, Tracer
-from topologies import deploy
-from topologies.model import Fabric
-from topologies.plan import IPV4, Plan
-from topologies.runtime.store import Store
+from topologies.plan import IPV4
 
 NAME = f"paper{os.getpid()}"
 HOSTS = 64
@@ -48,49 +42,29 @@ WITHIN = 0.03  # of the mean goodput, over SEEDS draws of 64 NICs; the spread of
 
 @dataclass(frozen=True)
 class Live:
-    """The fabric as it runs."""
+    """The fabric as it runs, and who asks its kernels for their choice."""
 
-    fabric: Fabric
-    plan: Plan
+    lab: Modelled
     tracer: Tracer
-    network: Network
-
-    def link_of(self) -> Mapping[tuple[str, str], int]:
-        """The model's number of every directed link, by the end that sends into it."""
-        ups = {(each.a.node, each.a.interface): 2 * at for at, each in enumerate(self.fabric.links)}
-        return ups | {(each.b.node, each.b.interface): 2 * at + 1 for at, each in enumerate(self.fabric.links)}
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """The lab, and a socket in every kernel of it."""
-    folder = tmp_path_factory.mktemp("paper")
-    (folder / "fabric.yml").write_text(FABRIC)
-    at, source = Store(folder / "state"), deploy.load(Path(folder / "fabric.yml"))
-    assert source.fabric is not None
-    assert source.plan is not None
     with ExitStack() as stack:
-        brought = bring_up(source, "netns", say=lambda phase, done, of: None, at=at)
-        stack.callback(deploy.down, NAME, at=at)
-        facts = collect(brought.record, source.plan.nodes)
-        doors, dead = open_doors(brought.record, source.plan.nodes)
+        lab = stack.enter_context(modelled(tmp_path_factory.mktemp("paper"), FABRIC, 100))
+        facts = collect(lab.record, lab.plan.nodes)
+        doors, dead = open_doors(lab.record, lab.plan.nodes)
         assert not dead
         kernels = {name: stack.enter_context(door.netlink()) for name, door in doors.items()}
-        network = network_of(source.fabric, source.plan, 100)
-        yield Live(source.fabric, source.plan, Tracer(kernels, facts), network)
-
-
-def shift(by: int) -> tuple[Ints, Ints]:
-    """Every host sends to the one so many leaves on."""
-    ranks = np.arange(HOSTS)
-    return ranks, (ranks + 8 * by) % HOSTS
+        yield Live(lab, Tracer(kernels, facts))
 
 
 def ways(live: Live, source: Ints, destination: Ints, qps: int, seed: int) -> Paths:
     """The links over which the kernels send these queue pairs; a row a hop, a column a flow."""
-    hosts = [node for node in live.plan.nodes.values() if node.role == "host"]
+    hosts = [node for node in live.lab.plan.nodes.values() if node.role == "host"]
     addresses = [next(each for each in node.probe_addresses if ":" not in each) for node in hosts]
-    number = live.link_of()
+    number = live.lab.link_of()
     columns = []
     for pair, (a, b) in enumerate(zip(source.tolist(), destination.tolist(), strict=True)):
         for which in range(qps):
@@ -102,24 +76,17 @@ def ways(live: Live, source: Ints, destination: Ints, qps: int, seed: int) -> Pa
     return Paths(np.array(columns).T)
 
 
-def goodput(live: Live, taken: Paths, qps: int) -> Floats:
-    """What each NIC gets, as a share of its rate."""
-    rates = fair.rates(taken, live.network.capacities())
-    shares: Floats = rates.reshape(-1, qps).sum(axis=1) / 100e6
-    return shares
-
-
 @pytest.mark.parametrize("qps", [1, 4, 16])
 def test_the_model_spreads_flows_as_kernels_do(live: Live, qps: int) -> None:
     """Real ECMP and the model's hash give the same mean goodput, and the more queue pairs, the nearer the whole."""
-    cards = nics(live.network)
-    found = routes(live.network)
+    network = live.lab.network
+    cards, found = nics(network), routes(network)
     by_kernels, on_paper = [], []
     for seed in range(SEEDS):
-        source, destination = shift(1 + seed % 7)
-        by_kernels.append(goodput(live, ways(live, source, destination, qps, seed), qps).mean())
-        taken = paths(live.network, found, cards, source, destination, Manner(qps=qps, seed=seed))
-        on_paper.append(goodput(live, taken, qps).mean())
+        source, destination = shifted(HOSTS, 8, 1 + seed % 7)
+        by_kernels.append(live.lab.goodput(ways(live, source, destination, qps, seed), qps).mean())
+        taken = paths(network, found, cards, source, destination, Manner(qps=qps, seed=seed))
+        on_paper.append(live.lab.goodput(taken, qps).mean())
 
     assert np.mean(by_kernels) == pytest.approx(np.mean(on_paper), abs=WITHIN)
     assert np.mean(by_kernels) >= balls_in_bins(4, qps) - WITHIN
@@ -127,13 +94,13 @@ def test_the_model_spreads_flows_as_kernels_do(live: Live, qps: int) -> None:
 
 def test_every_way_of_a_kernel_is_one_of_the_model(live: Live) -> None:
     """Up by a cable of the host's leaf, down by a cable of the same spine, and no other links."""
-    source, destination = shift(3)
+    source, destination = shifted(HOSTS, 8, 3)
 
     taken = ways(live, source, destination, 4, 0)
 
-    assert IPV4 in live.plan.nodes["leaf1"].sessions[0].families
+    assert IPV4 in live.lab.plan.nodes["leaf1"].sessions[0].families
     assert taken.links.shape == (4, HOSTS * 4)
     assert (taken.links[:2] % 2 == 0).all()
     assert (taken.links[2:] % 2 == 1).all()
     up, down = taken.links[1] // 2, taken.links[2] // 2
-    assert (live.network.upper[up] == live.network.upper[down]).all()
+    assert (live.lab.network.upper[up] == live.lab.network.upper[down]).all()

@@ -253,6 +253,24 @@ def test_no_sender_where_there_can_be_none(a: Door) -> None:
 
 
 @pytest.mark.parametrize("way", ["ring", "batches"])
+def test_renewed_rows_are_whole_frames(a: Door, b: Door, way: str) -> None:
+    """Rows that a sender was opened with need no more than their numbers, round after round."""
+    template = compiled(bytes(frame(V4)))
+    wanted = np.zeros((3000, len(template.frame)), np.uint8)
+    template.fill(wanted, psn=np.arange(3000))
+    sent = 0
+    with closing(RxRing(b, "eth1")) as there, closing(open_sender(way, a, "eth1", template.frame)) as here:
+        while sent < 3000:
+            rows = here.rows(min(256, 3000 - sent))
+            assert len(rows) or here.wait(5)
+            template.renew(rows, psn=sent + np.arange(len(rows)))
+            sent += here.send(len(rows)).sent
+        arrived = heard(there, 3000)
+
+    assert arrived == [bytes(row) for row in wanted]
+
+
+@pytest.mark.parametrize("way", ["ring", "batches"])
 def test_what_a_router_queues_stays_as_it_was_sent(record: LabRecord, way: str) -> None:
     """Rows are written anew while a router still queues several times as many frames: none is changed."""
     c, d = open_door(record, "c"), open_door(record, "d")

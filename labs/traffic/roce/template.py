@@ -48,16 +48,32 @@ class Template(Struct, frozen=True, dict=True):
         Each value is one number for all rows, or as many as there are rows; a field that is not named is as compiled.
         Raises Mistake for a name that is none, and for what does not fit.
         """
+        octets = self._to_write(out, values)
+        out[:] = self._compiled
+        self._write(out, octets)
+
+    def renew(self, out: Frames, **values: ArrayLike) -> None:
+        """Write frames into rows that hold frames of this template already, as those of a sender that was opened with
+        it do: only the fields that are named and the CRC are touched.
+
+        All other fields must be as compiled, so name the same ones each time. Raises Mistake as `fill` does.
+        """
+        self._write(out, self._to_write(out, values))
+
+    def _to_write(self, out: Frames, values: Mapping[str, ArrayLike]) -> dict[str, Frames]:
+        """The bytes of fields, a row for each of `out`; Mistake for what does not fit."""
         if out.ndim != 2 or out.shape[1] != self.size:
             raise Mistake(f"frames of {self.size} bytes do not fit into an array of shape {out.shape}")
-        octets = {name: self._octets(name, value, len(out)) for name, value in values.items()}
-        out[:] = self._compiled
-        crc = np.full(len(out), self._crc, dtype=np.uint32)
+        return {name: self._octets(name, value, len(out)) for name, value in values.items()}
+
+    def _write(self, out: Frames, octets: Mapping[str, Frames]) -> None:
+        """Write these fields, and the CRC of frames that are as compiled but for them."""
+        crc = np.full(len(out), self._crc, dtype="<u4")
         for name, own in octets.items():
             field = self.fields[name]
             out[:, field.at : field.at + field.size] = own
             self._add(crc, name, own)
-        out[:, -icrc.SIZE :] = crc.astype("<u4").reshape(-1, 1).view(np.uint8)
+        out[:, -icrc.SIZE :] = crc.reshape(-1, 1).view(np.uint8)
 
     def read(self, frames: Frames, name: str) -> NDArray[np.uint64]:
         """The numbers in a field of frames that have this template's size."""

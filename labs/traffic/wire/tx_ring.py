@@ -1,13 +1,13 @@
 """Sending from memory that is shared with the kernel: PACKET_TX_RING, TPACKET_V2.
 
-A slot is a header of 32 bytes and the frame behind it. Its status says whose it is: ours (AVAILABLE), to be sent
-(SEND_REQUEST), on its way (SENDING), or not to the kernel's liking (WRONG_FORMAT). The kernel goes round the ring and
-stops at the first slot that it cannot send; it does not go on before that one is given to it again. So after each
-call the slots from there on are taken back, and both sides stand at the same slot.
+A slot has a status that says whose it is: ours (AVAILABLE), to be sent (SEND_REQUEST), on its way (SENDING), or not to
+the kernel's liking (WRONG_FORMAT). The kernel goes round the ring and stops at the first slot that it cannot send; it
+does not go on before that one is given to it again. So after each call the slots from there on are taken back, and both
+sides stand at the same slot.
 
-What is ugly: a slot is free again when the kernel lets go of the frame, and the frame was sent from the slot's own
-memory. That frames in the queue of a router further on keep what they were sent with is not promised anywhere; it is so
-on the kernels that tests/netns/test_wire.py was run on, which tries it.
+The kernel copies a frame as it takes it, so what is on its way stays as it was sent. A slot is free again when the
+kernel lets go of that copy: so many frames may be on their way, and no more. Of frames that come with a header as
+virtual machines have it, the kernel does not ask whether they are longer than the MTU; so we do.
 """
 
 import errno
@@ -19,7 +19,19 @@ import time
 
 import numpy as np
 
-from labs.traffic.wire.interface import QDISC_BYPASS, SOL_PACKET, TX_RING, VERSION, Network, fits, naming, packet_socket
+from labs.traffic.wire.interface import (
+    QDISC_BYPASS,
+    SOL_PACKET,
+    TX_RING,
+    VERSION,
+    VIRTIO_HEADER,
+    Network,
+    fits,
+    naming,
+    packet_size,
+    packet_socket,
+    too_long,
+)
 from labs.traffic.wire.model import Rows, Sent
 from labs.traffic.wire.slots import Slots, shape
 
@@ -43,6 +55,7 @@ class TxRing:
             fits(self._place, frame, mtu)
             self._sock.setsockopt(SOL_PACKET, VERSION, V2)
             with naming(self._place, f"a ring of {count} slots of {slot} bytes"):
+                self._sock.setsockopt(SOL_PACKET, VIRTIO_HEADER, 1)
                 self._sock.setsockopt(SOL_PACKET, TX_RING, struct.pack("4I", block, blocks, slot, count))
                 self._memory = mmap.mmap(self._sock.fileno(), block * blocks)
             with naming(self._place, "sending"):
@@ -54,7 +67,7 @@ class TxRing:
         assert index > 0
         self._slots = Slots.over(np.frombuffer(self._memory, np.uint8), slot, len(frame))
         self._slots.frames[:] = np.frombuffer(frame, np.uint8)
-        self._given = 0
+        self._interface, self._packet, self._given = interface, packet_size(frame), 0
 
     def rows(self, most: int) -> Rows:
         """At most so many free slots' frames, next to each other: the ring's own memory."""
@@ -67,6 +80,8 @@ class TxRing:
         count, self._given = min(count, self._given), 0
         if not count:
             return Sent()
+        if too_long(self._sock, self._interface, self._packet):
+            return Sent(0, count - 1, 1)
         self._slots.request(count)
         error = 0
         try:

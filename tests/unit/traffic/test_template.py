@@ -61,8 +61,12 @@ def test_every_frame_is_what_scapy_builds_of_its_values(data: st.DataObject) -> 
 
     out = np.zeros((len(rows), template.size), dtype=np.uint8)
     template.fill(out, **values)
+    renewed = np.zeros_like(out)
+    template.fill(renewed, **{name: value[::-1] for name, value in values.items()})
+    template.renew(renewed, **values)
 
     assert [bytes(row) for row in out] == [altered(made, row) for row in rows]
+    assert (renewed == out).all()
     assert template.right(out).all()
     assert {name: template.read(out, name).tolist() for name in values} == {n: v.tolist() for n, v in values.items()}
 
@@ -83,6 +87,18 @@ def test_frames_are_written_where_they_are_wanted(template: Template) -> None:
     assert (memory[[0, 3]] == 0xEE).all()
     assert (memory[:, :16] == 0xEE).all()
     assert (memory[:, -16:] == 0xEE).all()
+
+
+def test_renewed_frames_are_touched_only_where_they_differ(template: Template) -> None:
+    """In the field that is named and the CRC; what else was written into a row is still there, and seen as damage."""
+    out = np.zeros((3, template.size), dtype=np.uint8)
+    template.fill(out, psn=[1, 2, 3])
+    out[1, 60] ^= 0xFF
+
+    template.renew(out, psn=[7, 8, 9])
+
+    assert template.read(out, "psn").tolist() == [7, 8, 9]
+    assert template.right(out).tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize("carrier", [over_ipv4, over_ipv6, in_a_vlan])
@@ -110,8 +126,9 @@ def test_what_does_not_fit_is_refused(template: Template) -> None:
         ({"psn": [1, 2]}, r"psn: one whole number, or 3 of them; not int64 of shape \(2,\)"),
         ({"psn": 1.5}, r"psn: one whole number, or 3 of them; not float64"),
     ):
-        with pytest.raises(Mistake, match=why):
-            template.fill(out, **values)
+        for write in (template.fill, template.renew):
+            with pytest.raises(Mistake, match=why):
+                write(out, **values)
     with pytest.raises(Mistake, match=rf"frames of {template.size} bytes do not fit into an array of shape \(3, 5\)"):
         template.fill(out[:, :5])
     assert not out.any()

@@ -16,10 +16,10 @@ from topologies.errors import Mistake
 @pytest.mark.parametrize("length", [1, 60, 1082, 2016, 2017, 4154, 9014])
 @pytest.mark.parametrize("slots", [1, 31, 1000])
 def test_slots_fill_their_blocks(length: int, slots: int) -> None:
-    """At least as many as asked, each with room for header and frame, blocks of whole pages without a rest."""
+    """At least as many as asked, each with room for headers and frame, blocks of whole pages without a rest."""
     block, slot, blocks, count = shape(length, slots)
 
-    assert slot >= 32 + length
+    assert slot >= 32 + 10 + length
     assert block % slot == block % 4096 == 0
     assert count == block * blocks // slot >= slots
 
@@ -38,6 +38,20 @@ def ring(slots: int = 8) -> Slots:
 def kernel(it: Slots, *status: int) -> None:
     """What the kernel makes of the slots from the next on."""
     it.status[it.at : it.at + len(status)] = status
+
+
+def test_slots_say_that_all_of_a_frame_is_to_be_copied() -> None:
+    """In both headers that the kernel reads: how long it is with the second header, and how much of it is copied."""
+    memory = np.zeros(2 * 128, np.uint8)
+
+    it = Slots.over(memory, 128, 60)
+    it.frames[:] = 0xEE
+
+    for slot in memory.reshape(-1, 128):
+        assert struct.unpack_from("=II", slot, 0) == (AVAILABLE, 70)
+        assert struct.unpack_from("=BBHHHH", slot, 32) == (0, 0, 60, 0, 0, 0)
+        assert bytes(slot[42:102]) == b"\xee" * 60
+        assert not slot[102:].any()
 
 
 def test_slots_go_round() -> None:
@@ -63,7 +77,6 @@ def test_what_was_not_sent_is_ours_again(bad: int, told: Sent) -> None:
     """From the first slot that the kernel left, all come back, and it is the next that is sent."""
     it = ring()
     it.request(5)
-    assert it.lengths[:5].tolist() == [60] * 5
     kernel(it, SENDING, AVAILABLE, bad, SEND_REQUEST, SEND_REQUEST)
 
     assert it.settle(5) == told
