@@ -6,10 +6,8 @@ Everything is slowed down alike: rates are divided and times multiplied by the d
 """
 
 import json
-import socket
-import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from labs.impairing import impair
@@ -27,14 +25,12 @@ from topologies.errors import Fault
 from topologies.impairments import backends
 from topologies.impairments.model import Impairment, Marking, Queue
 from topologies.runtime.door import Door, open_door
+from topologies.runtime.netlink import Netlink
 
 DATA = 4096  # bytes in each packet
 DSCP, SHARE, ROOM = 26, 99, 4_000_000  # the queue of RoCE: once rates have settled it drops nothing
 ENDLESS = 1 << 31  # bytes of a flow's only message, the most that there may be
 APART = 0.004  # seconds between two looks at the queue
-PATIENCE = 2  # seconds that the kernel may take to answer
-NEW_QDISC, GET_QDISC, DONE, DUMP, ROOT = 36, 38, 3, 0x301, 0xFFFFFFFF  # of rtnetlink(7)
-HEAD, TC, STATS, BACKLOG = 16, 20, 3, 32  # bytes of struct nlmsghdr and tcmsg; an attribute, and a place in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +104,8 @@ class Bottleneck:
         """The queue for a while."""
         node, _, interface = self.end.partition(":")
         found, door = [], open_door(self.lab.record, node)
-        with door.netlink() as links:
-            index = next(link.index for link in links.links() if link.name == interface)
-        with door.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
-            kernel.settimeout(PATIENCE)
+        with door.netlink() as kernel:
+            index = next(link.index for link in kernel.links() if link.name == interface)
             ended = time.monotonic() + seconds
             while time.monotonic() < ended:
                 found.append(backlog(kernel, index))
@@ -145,38 +139,12 @@ def _driven(machine: Engine, ends: list[End], warm: float, ended: Callable[[], b
     return Ended(fidelity, sum(end.pair.counts.sent_again for end in ends) - again)
 
 
-def backlog(kernel: socket.socket, index: int) -> int:
+def backlog(kernel: Netlink, index: int) -> int:
     """The bytes that wait at an interface; Fault where the kernel has no root queue there."""
-    kernel.send(struct.pack("=IHHII", HEAD + TC, GET_QDISC, DUMP, 0, 0) + bytes(TC))
-    found, ended = None, False
-    while not ended:
-        for kind, body in messages(kernel.recv(65536)):
-            ended = ended or kind == DONE
-            if kind == NEW_QDISC and struct.unpack_from("=4xiII", body)[0::2] == (index, ROOT):
-                found = waiting(body)
-    if found is None:
-        raise Fault(f"no queue at interface {index}")
-    return found
-
-
-def messages(answer: bytes) -> Iterator[tuple[int, bytes]]:
-    """The kind and the body of each message in an answer. Pure."""
-    at = 0
-    while at < len(answer):
-        size, kind = struct.unpack_from("=IH", answer, at)
-        yield kind, answer[at + HEAD : at + size]
-        at += -(-size // 4) * 4
-
-
-def waiting(body: bytes) -> int:
-    """The backlog out of what is said of a queueing discipline: struct tc_stats, its last number. Pure."""
-    at = TC
-    while at + 4 <= len(body):
-        size, kind = struct.unpack_from("=HH", body, at)
-        if kind == STATS:
-            return int(struct.unpack_from("=I", body, at + 4 + BACKLOG)[0])
-        at += max(-(-size // 4) * 4, 4)
-    return 0
+    for queue in kernel.queues():
+        if queue.root and queue.index == index:
+            return queue.backlog
+    raise Fault(f"no queue at interface {index}")
 
 
 def counters(sources: list[str]) -> str:

@@ -7,10 +7,7 @@ from tests.bench.bottleneck import Bottleneck
 from tests.bench.congestion import LAW, LINE_RATE, RATE, fabric, figures
 from tests.modelled import modelled
 
-WARM, SECONDS = (
-    10,
-    6,
-)  # flows begin at full rate, fall far below their share, and are back at the marks after some seconds
+WARM, SECONDS = 10, 6  # flows begin at full rate, fall far below their share, and are back after some seconds
 
 
 def test_two_flows_fill_a_port_that_marks_them(tmp_path: Path) -> None:

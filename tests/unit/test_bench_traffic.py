@@ -1,6 +1,5 @@
 """What is measured of traffic: searches, shapes and tables, on values."""
 
-import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 from labs.traffic.endpoint.model import Fidelity
 from labs.traffic.flows.model import Paths
-from tests.bench.bottleneck import Ended, Seen, counters, messages, waiting
+from tests.bench.bottleneck import Ended, Seen, counters
 from tests.bench.cable import Heard, Sent
 from tests.bench.cases import PLAIN, Case, case
 from tests.bench.congestion import figures, rest
@@ -119,18 +118,6 @@ def test_an_uplink_carries_no_more_than_it_can() -> None:
     links = np.array([[0, 0, 1, 1, 2, 2], [3, 3, 3, 4, 4, 5]])
 
     assert carried(Paths(links), np.full(6, 10.0), 2, 10.0) == pytest.approx((10 + 10 + 5) / 30)
-
-
-def test_a_backlog_is_read_out_of_what_the_kernel_says() -> None:
-    """Behind other attributes, whose lengths are not those of words."""
-    kind = struct.pack("=HH4s", 8, 1, b"tbf")
-    odd = struct.pack("=HHBxxx", 5, 2, 7)
-    stats = struct.pack("=HHQ7I", 40, 3, 1, 2, 3, 4, 5, 6, 7, 4242)
-    message = bytes(20) + kind + odd + stats
-    answer = struct.pack("=IHHII", 16 + len(message), 36, 2, 0, 0) + message + struct.pack("=IHHII", 16, 3, 2, 0, 0)
-
-    assert [kind for kind, _ in messages(answer)] == [36, 3]
-    assert [waiting(body) for _, body in messages(answer)] == [4242, 0]
 
 
 def test_shares_of_a_bottleneck_are_told_with_the_verdict() -> None:

@@ -134,3 +134,24 @@ def test_a_filter_reads_back_as_it_was_written() -> None:
     assert decode.filter(memoryview(bytes(body[:20]) + answer)) == decode.KernelFilter(
         "bpf", 40, "closlab-balance spray", 22
     )
+
+
+@pytest.mark.parametrize(("parent", "root"), [(0xFFFFFFFF, True), (0x20001, False)])
+def test_a_queue_tells_what_waits_and_what_it_dropped(parent: int, root: bool) -> None:
+    """Behind other attributes, whose lengths are not those of words."""
+    kind, odd = encode.attribute(1, b"tbf\0"), encode.attribute(2, b"odd")
+    stats = encode.attribute(
+        7, encode.attribute(1, bytes(12)) + encode.attribute(3, struct.pack("=5I", 3, 4242, 17, 0, 9))
+    )
+    head = struct.pack("=BxxxiIII", 0, 5, 0x10000, parent, 2)
+
+    assert decode.queue(memoryview(head + kind + odd + stats)) == decode.KernelQueue(5, "tbf", root, 4242, 17)
+    assert decode.queue(memoryview(head + kind)) == decode.KernelQueue(5, "tbf", root, 0, 0)
+
+
+def test_a_link_is_shaped_and_tells_its_alias() -> None:
+    """The request names it; the answer has the alias again."""
+    request = encode.shape_link("relay0", "tap relay0", mtu=9000, queue=100, alias="of eth1")
+    found = decode.link(memoryview(request.body))
+
+    assert (found.name, found.mtu, found.alias) == ("relay0", 9000, "of eth1")
