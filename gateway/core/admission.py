@@ -1,0 +1,185 @@
+"""The one way of a request through the gateway, whichever edge it came by.
+
+asked      the door, its tenant's limits, a backend: admitted at once, or it waits, or it is refused
+answered   its backend has begun to answer
+failed     its backend has not; it may be asked elsewhere, within the budget for that
+ended      all is over: what it held is free, and those who wait are looked at
+
+What becomes of those who wait is told by the call that settles it: every call returns what it settled of others. A
+request is a ticket to its edge, which must bring it to its end, whatever happens.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from gateway.core.door import Bounds, Door
+from gateway.core.health import Rules
+from gateway.core.model import Ask, Reason, Refused
+from gateway.core.queue import Patience, Queue, Waiting
+from gateway.core.retries import Again, Allowed
+from gateway.core.servers import Server, Servers
+from gateway.core.tenants import Limits, Reserved, Tenant
+
+FOREVER = float("inf")
+
+
+class Admitted(Struct, frozen=True):
+    """Go, to this backend."""
+
+    backend: str
+
+
+class Queued(Struct, frozen=True):
+    """Wait; what becomes of it will be told."""
+
+
+Told: TypeAlias = Admitted | Queued | Refused
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A request on its way; edges keep it and give it back, and look at nothing in it but `backend`."""
+
+    ask: Ask
+    reserved: Reserved
+    backend: str = ""
+    tried: list[str] = field(default_factory=list)
+    waiting: "Waiting[Ticket] | None" = None
+
+
+Settled: TypeAlias = list[tuple[Ticket, Admitted | Refused]]
+"""What became of requests that waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a gateway is told. `price` is of a token, in millionths, by model; `rack` is where the gateway stands."""
+
+    tenants: Mapping[str, Limits]
+    models: Mapping[str, tuple[Server, ...]]
+    price: Mapping[str, float] = field(default_factory=dict)
+    rack: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
+    patience: Patience = field(default_factory=Patience)
+    rules: Rules = field(default_factory=Rules)
+    again: Allowed = field(default_factory=Allowed)
+
+
+class Core:
+    """All that decides. `draw(n)` is a number from 0 to below n."""
+
+    def __init__(self, setup: Setup, draw: Callable[[int], int], now: float) -> None:
+        self.door = Door(setup.bounds)
+        self._setup = setup
+        self._tenants = {name: Tenant.of(limits, now) for name, limits in setup.tenants.items()}
+        self._servers = {name: Servers(every, setup.rules, draw) for name, every in setup.models.items()}
+        self._queues: dict[str, Queue[Ticket]] = {name: Queue(setup.patience) for name in setup.models}
+        self._again = Again(now, setup.again)
+
+    def asked(self, ask: Ask, now: float) -> tuple[Ticket | None, Told, Settled]:
+        """A request has come, of a tenant and for a model that there are. Without a ticket it is over at once."""
+        if not self.door.may(ask.priority):
+            return None, Refused(Reason.BUSY), []
+        if ask.deadline <= now:
+            return None, Refused(Reason.DEADLINE), []
+        if not self._servers[ask.model].usable():
+            return None, Refused(Reason.NO_BACKEND), []
+        held = self._tenants[ask.tenant].reserve(ask, self._price(ask), now)
+        if isinstance(held, Refused):
+            return None, held, []
+        ticket = Ticket(ask, held)
+        self.door.entered()
+        self._again.asked(now)
+        if not len(self._queues[ask.model]) and self._sent(ticket, now):
+            return ticket, Admitted(ticket.backend), []
+        settled = self._shed(self._wait(ticket, now), now)
+        own = next((why for each, why in settled if each is ticket), None)
+        return (None, own, []) if own else (ticket, Queued(), settled)
+
+    def answered(self, ticket: Ticket, seconds: float, now: float) -> None:
+        """Its backend began to answer after so long, as the socket saw it."""
+        self._servers[ticket.ask.model].answered(ticket.backend, seconds, now)
+
+    def failed(self, ticket: Ticket, now: float, *, full: bool) -> tuple[Admitted | None, Settled]:
+        """Its backend did not answer. It may be asked elsewhere (Admitted), or it is over, and must be `ended`."""
+        servers = self._servers[ticket.ask.model]
+        servers.failed(ticket.backend, now, full=full)
+        servers.ended(ticket.backend)
+        ticket.tried.append(ticket.backend)
+        ticket.backend = ""
+        found = None
+        if ticket.ask.deadline > now and self._choice(ticket, now) is not None and self._again.may(now):
+            found = Admitted(ticket.backend) if self._sent(ticket, now) else None
+        return found, self._pump(ticket.ask.model, now)
+
+    def ended(self, ticket: Ticket, used: int, now: float) -> Settled:
+        """It is over, with so many tokens used: it was answered, it failed, or its client is gone. Also while it still
+        waits."""
+        model, tenant = ticket.ask.model, self._tenants[ticket.ask.tenant]
+        waited = ticket.waiting is not None and self._queues[model].leave(ticket.waiting)
+        if ticket.backend:
+            self._servers[model].ended(ticket.backend)
+        if waited:
+            tenant.cancel(ticket.reserved, now)
+        else:
+            tenant.settle(ticket.reserved, used, self._price(ticket.ask), now)
+        self.door.left()
+        return self._pump(model, now)
+
+    def ticked(self, lag: float, now: float) -> Settled:
+        """Time has passed, and the loop was so late. Call it several times a second."""
+        self.door.ticked(lag, now)
+        settled: Settled = []
+        for model, queue in self._queues.items():
+            self._servers[model].passed(now)
+            settled += self._shed(queue.sweep(now), now) + self._pump(model, now)
+        return settled
+
+    def _wait(self, ticket: Ticket, now: float) -> list[tuple[Waiting["Ticket"], Reason]]:
+        ask = ticket.ask
+        ticket.waiting = Waiting(ticket, ask.tenant, ask.priority, now, ask.deadline)
+        share = self._setup.tenants[ask.tenant].weight
+        return self._queues[ask.model].offer(ticket.waiting, cost=max(ask.tokens, 1), share=share)
+
+    def _pump(self, model: str, now: float) -> Settled:
+        """Let those who wait go, as long as a backend takes them."""
+        queue, settled = self._queues[model], list[tuple[Ticket, Admitted | Refused]]()
+        while len(queue) and self._servers[model].choose(self._setup.rack, now) is not None:
+            found, shed = queue.take(now)
+            settled += self._shed(shed, now)
+            if found is None:
+                break
+            found.what.waiting = None
+            if self._sent(found.what, now):
+                settled.append((found.what, Admitted(found.what.backend)))
+        return settled
+
+    def _sent(self, ticket: Ticket, now: float) -> bool:
+        """Send a request to a backend, if any takes it."""
+        backend = self._choice(ticket, now)
+        if backend is None:
+            return False
+        ticket.backend = backend
+        self._servers[ticket.ask.model].began(backend)
+        return True
+
+    def _choice(self, ticket: Ticket, now: float) -> str | None:
+        servers = self._servers[ticket.ask.model]
+        return servers.choose(self._setup.rack, now, tried=ticket.tried, prefix=ticket.ask.prefix)
+
+    def _shed(self, shed: list[tuple[Waiting["Ticket"], Reason]], now: float) -> Settled:
+        """End those who waited in vain."""
+        settled: Settled = []
+        for one, reason in shed:
+            ticket = one.what
+            ticket.waiting = None
+            self._tenants[ticket.ask.tenant].cancel(ticket.reserved, now)
+            self.door.left()
+            settled.append((ticket, Refused(reason)))
+        return settled
+
+    def _price(self, ask: Ask) -> float:
+        return self._setup.price.get(ask.model, 0.0)

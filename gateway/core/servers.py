@@ -1,0 +1,89 @@
+"""The backends of one model: what each has under way, may have, and how it stands."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+
+from gateway.core import health
+from gateway.core.choosing import Candidate, choose
+from gateway.core.concurrency import Concurrency
+from gateway.core.health import Health, Rules
+
+
+class Server(Struct, frozen=True):
+    """A backend as it is configured."""
+
+    name: str
+    rack: str = ""
+
+
+@dataclass(slots=True)
+class _Standing:
+    """One backend as it stands."""
+
+    server: Server
+    concurrency: Concurrency = field(default_factory=Concurrency)
+    health: Health = field(default_factory=Health)
+    in_flight: int = 0
+
+
+class Servers:
+    """All that serve the same."""
+
+    def __init__(self, servers: Iterable[Server], rules: Rules, draw: Callable[[int], int]) -> None:
+        self._all = {each.name: _Standing(each) for each in servers}
+        self._rules, self._draw = rules, draw
+
+    def choose(self, rack: str, now: float, *, tried: Collection[str] = (), prefix: int | None = None) -> str | None:
+        """The backend for one more request; None where none takes it now."""
+        found = choose(self.candidates(now), rack=rack, draw=self._draw, tried=tried, prefix=prefix)
+        return None if found is None else found.name
+
+    def candidates(self, now: float) -> list[Candidate]:
+        """All of them as they stand."""
+        return [
+            Candidate(
+                name, each.server.rack, each.in_flight, each.concurrency.limit, each.health.share(self._rules, now)
+            )
+            for name, each in self._all.items()
+        ]
+
+    def usable(self) -> bool:
+        """Whether any may be asked at all."""
+        return any(each.health.usable for each in self._all.values())
+
+    def began(self, name: str) -> None:
+        """A request goes there."""
+        self._all[name].in_flight += 1
+
+    def answered(self, name: str, seconds: float, now: float) -> None:
+        """Its answer began after so long, as the socket saw it."""
+        each = self._all[name]
+        each.concurrency.answered(seconds, each.in_flight)
+        each.health = health.answered(each.health, self._rules, now)
+
+    def failed(self, name: str, now: float, *, full: bool) -> None:
+        """A request failed there: refused, reset, garbled or out of time; `full`: for want of room."""
+        each = self._all[name]
+        if full:
+            each.concurrency.failed()
+        others = [other.health for other in self._all.values() if other is not each]
+        each.health = health.failed(each.health, self._rules, now, others)
+
+    def ended(self, name: str) -> None:
+        """A request is no more under way there, however it ended."""
+        self._all[name].in_flight -= 1
+
+    def passed(self, now: float) -> None:
+        """Time has passed: who was ejected for long enough may come back."""
+        for each in self._all.values():
+            each.health = health.passed(each.health, now)
+
+    def drain(self, name: str, now: float) -> None:
+        """An operator takes one out of service; it finishes what it has."""
+        self._all[name].health = health.drained(self._all[name].health, now)
+
+    def take_back(self, name: str, now: float) -> None:
+        """An operator takes one back."""
+        self._all[name].health = health.returned(self._all[name].health, now)

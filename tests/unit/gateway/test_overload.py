@@ -1,0 +1,104 @@
+"""What the gateway does when there is more to do than can be done: as properties, in simulated time."""
+
+import pytest
+from world import World
+
+from gateway.core.model import Priority
+
+FOUR = {"m1": "r1", "m2": "r1", "m3": "r2", "m4": "r2"}
+CAPACITY = 400  # answers a second: four backends with ten slots of a tenth of a second
+
+
+def loaded(times: float, *, again: int = 0) -> World:
+    """A world that is offered so many times what it can do, for twenty seconds."""
+    world = World(FOUR, again=again)
+    world.load(times * CAPACITY, begin=0, end=20)
+    world.run(20)
+    return world
+
+
+def test_what_can_be_done_is_done() -> None:
+    """Below its capacity nobody is refused."""
+    world = loaded(0.7)
+
+    assert sum(world.told.values()) == 0
+    assert world.goodput(5, 20) == pytest.approx(0.7 * CAPACITY, rel=0.05)
+
+
+@pytest.mark.parametrize("times", [1.0, 1.5, 3.0, 5.0])
+def test_overload_costs_little_of_what_can_be_done(times: float) -> None:
+    """At least nine tenths of the capacity is answered in time, whatever is asked."""
+    world = loaded(times)
+
+    assert world.goodput(5, 20) >= 0.9 * CAPACITY, world.told
+
+
+def test_work_is_not_done_in_vain() -> None:
+    """What backends do is nearly all for somebody who still waits."""
+    world = loaded(3.0)
+
+    worked = sum(at >= 5 for at, _ in world.worked)
+    good = sum(at >= 5 for at, _, _ in world.good)
+    assert good >= 0.97 * worked
+
+
+def test_high_priority_does_not_notice() -> None:
+    """A tenth of the capacity beside three times of it in the lowest class."""
+    world = World(FOUR)
+    world.load(40, begin=0, end=20, priority=Priority.HIGH, tenant="b")
+    world.load(3 * CAPACITY, begin=0, end=20, priority=Priority.BATCH)
+    world.run(20)
+
+    asked = 40 * 15
+    assert world.goodput(5, 20, Priority.HIGH) * 15 >= 0.97 * asked
+    assert world.goodput(5, 20) >= 0.9 * CAPACITY
+
+
+def test_a_tenant_that_asks_too_much_takes_nothing_from_others() -> None:
+    """Each of two modest ones gets nearly all that it asks for, and the greedy one the rest."""
+    world = World(FOUR)
+    world.load(3 * CAPACITY, begin=0, end=20, tenant="a")
+    world.load(50, begin=0, end=20, tenant="b")
+    world.load(50, begin=0, end=20, tenant="c")
+    world.run(20)
+
+    for tenant in ("b", "c"):
+        served = sum(at >= 5 and each == tenant for at, _, each in world.good)
+        asked = sum(at >= 5 and each == tenant for at, each in world.asked)
+        assert served >= 0.9 * asked, tenant
+
+
+def test_a_storm_of_retries_ends_with_its_cause() -> None:
+    """Clients ask up to three times; half of the backends are dead for a while. Soon after, all is as before."""
+    world = World(FOUR, again=2)
+    world.load(0.7 * CAPACITY, begin=0, end=40)
+    world.at(10, lambda: [setattr(world.backends[each], "dead", True) for each in ("m1", "m2")] and None)
+    world.at(20, lambda: [setattr(world.backends[each], "dead", False) for each in ("m1", "m2")] and None)
+    world.run(40)
+
+    assert world.goodput(12, 20) >= 0.45 * CAPACITY
+    assert world.goodput(5, 10) == pytest.approx(0.7 * CAPACITY, rel=0.05)
+
+
+def test_a_dead_backend_is_left_alone_and_hardly_anybody_notices() -> None:
+    """Its requests are asked elsewhere, within the budget for that, until it is ejected."""
+    world = World(FOUR)
+    world.load(0.5 * CAPACITY, begin=0, end=20)
+    world.at(10, lambda: setattr(world.backends["m3"], "dead", True))
+    world.run(20)
+
+    assert world.told["failed"] <= 3
+    assert world.goodput(11, 20) == pytest.approx(0.5 * CAPACITY, rel=0.07)
+
+
+def test_everything_that_was_held_is_given_back() -> None:
+    """When all is over nothing is under way, nobody waits, and no tenant holds anything."""
+    world = loaded(3.0, again=2)
+    world.run(60)
+
+    assert world.core.door.inside == 0
+    assert all(len(queue) == 0 for queue in world.core._queues.values())
+    assert all((each.running, each.held) == (0, 0) for each in world.core._tenants.values())
+    assert all(
+        each.in_flight == 0 for servers in world.core._servers.values() for each in servers.candidates(world.now)
+    )
