@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from msgspec.structs import replace
 
-from labs.chaos.durations import jumped
+from labs.chaos.durations import jumped, seconds
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
@@ -21,12 +21,14 @@ from labs.chaos.faults.model import (
     LeakedPrefix,
     ManagementCut,
     MtuMismatch,
+    PowerCut,
     SlowReceiver,
+    SwitchDead,
     WrongAsn,
     WrongPolicy,
     WrongStatic,
 )
-from labs.chaos.places import far_end, receiver, unmanaged
+from labs.chaos.places import far_end, hit, receiver, unmanaged
 from labs.extras import equip
 from topologies.errors import Mistake
 from topologies.impairments import backends
@@ -35,6 +37,7 @@ from topologies.impairments.queues import held
 from topologies.lab import Lab, LabNode, Veth
 from topologies.model import Fabric
 from topologies.plan import Plan
+from topologies.runtime.probe import programs
 
 LEAST_JUMP = 10  # seconds that a clock must be set by, for what it shows is whole seconds
 
@@ -50,6 +53,14 @@ def refuse(steps: Sequence[AnyFault], lab: Lab, fabric: Fabric, plan: Plan) -> N
         refuse_senseless(step, nodes, plan, fabric)
         refuse_unmakeable(step, lab, fabric)
     refuse_entangled(steps, fabric)
+    refuse_forgotten(steps, fabric)
+
+
+def refuse_on(runtime: str, steps: Sequence[AnyFault]) -> None:
+    """Raise Mistake for a fault that nodes of this runtime cannot have: on netns their programs are the machine's."""
+    for step in steps:
+        if isinstance(step, ClockJump) and runtime == "netns" and (lack := programs.faketime().lack):
+            raise Mistake(f"step {step.name!r}: libfaketime: {lack}; {programs.FAKETIME_CURE}")
 
 
 def refuse_senseless(step: AnyFault, nodes: dict[str, LabNode], plan: Plan, fabric: Fabric) -> None:
@@ -96,6 +107,18 @@ def refuse_without_rate(step: SlowReceiver, lab: Lab, fabric: Fabric) -> None:
     wanted, own = _ends_of(lab)[port]
     if not held(wanted, own):
         raise Mistake(f"step {step.name!r}: {port} has no rate, so there is nothing to pause; `links.host_rate_mbps`")
+
+
+def refuse_forgotten(steps: Sequence[AnyFault], fabric: Fabric) -> None:
+    """Raise Mistake for a clock that is to jump on a node that boots before, without what moves it. Pure."""
+    cuts = [each for each in steps if isinstance(each, SwitchDead | PowerCut)]
+    for step in steps:
+        if not isinstance(step, ClockJump):
+            continue
+        for cut in cuts:
+            if seconds(cut.at) < seconds(step.at) and step.node in hit(cut, fabric):
+                boots = f"{step.node} boots before it, in step {cut.name!r}"
+                raise Mistake(f"step {step.name!r}: {boots}, and its daemons then have the machine's clock")
 
 
 def refuse_unmakeable(step: AnyFault, lab: Lab, fabric: Fabric) -> None:

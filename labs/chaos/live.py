@@ -1,6 +1,6 @@
 """A lab that faults are injected into: its record as it is by now, its plan, and the ways into its nodes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -31,6 +31,7 @@ class Live:
 
     def __init__(self, record: LabRecord, fabric: Fabric, plan: Plan, at: Store) -> None:
         self.record, self.fabric, self.plan, self._at = record, fabric, plan, at
+        self._environments: dict[str, Mapping[str, str]] = {}
 
     def door(self, node: str) -> Door:
         """The door of a node; raises Fault where it does not run."""
@@ -43,6 +44,11 @@ class Live:
     def act(self, node: str, action: Action) -> None:
         """Do one thing to one node, and keep the record of it."""
         self.record = deploy.act(self.record.name, node, action, at=self._at)
+
+    def restart(self, node: str, daemon: str, *, env: Mapping[str, str] | None = None) -> None:
+        """Restart a daemon of a node; what is once given to a node's environment, later restarts give it too."""
+        self._environments[node] = env or self._environments.get(node, {})
+        self.door(node).restart_daemon(daemon, env=self._environments[node])
 
     def life(self, node: str) -> Life:
         """How a node stands."""

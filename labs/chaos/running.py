@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from labs.bringup import settle, verdict
-from labs.chaos.beforehand import refuse
+from labs.chaos.beforehand import refuse, refuse_on
 from labs.chaos.durations import seconds
 from labs.chaos.expressions.checking import checked
 from labs.chaos.faults.model import AnyFault
@@ -58,6 +58,7 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
     for text in scenario.expect:
         checked(text, [step.name for step in steps])
     refuse(steps, loaded.source.lab, fabric, plan)
+    refuse_on(asked.runtime, steps)
     wanted = [each.wanted(seed) for each in scenario.traffic]
     refuse_traffic(wanted, plan)
     began = datetime.now(UTC).isoformat(timespec="seconds")

@@ -17,7 +17,7 @@ import pytest
 from scapy.contrib.mac_control import MACControlClassBasedFlowControl
 from scapy.layers.l2 import Ether
 
-from labs.chaos.faults.pausing import EVERY
+from labs.chaos.faults.pausing import EVERY, NEAR
 from labs.impairing import impaired
 from labs.testbed import Testbed, open_testbed
 from labs.traffic import pfc
@@ -27,6 +27,7 @@ from topologies.impairments.model import Impairment
 from topologies.impairments.shaper import shaper
 from topologies.runtime.door import open_door
 from topologies.runtime.store import Store
+from topologies.waiting import until
 
 END = "leaf1:eth1"
 FABRIC = f"""\
@@ -113,11 +114,27 @@ def test_a_slow_receiver_pauses_its_switch(lab: Testbed) -> None:
 
     assert fault.where == "leaf1-host1:eth1"
     assert told.c0_pause_time == pytest.approx(0.7 * EVERY * before.rate / 512, abs=1)
-    assert during.rate == pytest.approx(0.3 * before.rate, rel=0.05)
+    assert during.rate == pytest.approx(0.3 * before.rate, abs=NEAR * before.rate)
     assert during.limit == after.limit == before.limit
     assert [during.burst, after.burst] == pytest.approx([before.burst] * 2, rel=0.01), "the kernel keeps it as a time"
     assert after.rate == before.rate
     assert lab.check() == ()
+
+
+def test_a_port_is_open_while_its_pauses_are_lost(lab: Testbed) -> None:
+    """Their time runs out, whatever keeps them from coming; it is paused again when they come again."""
+    switch = open_door(lab.record, "leaf1")
+    before = shaper(switch.netns, "eth3").rate
+
+    def paused(share: float) -> str:
+        found = shaper(switch.netns, "eth3").rate / before
+        return "" if found == pytest.approx(1 - share, abs=NEAR) else f"it sends at {found:.0%}"
+
+    with lab.fault("slow-receiver", link="leaf1-host1:eth1", takes=30):
+        with lab.fault("one-way", link="leaf1-host1:eth1"):
+            until("the port is open", lambda: paused(0.0), within=5)
+        until("the port is paused again", lambda: paused(0.7), within=5)
+    assert shaper(switch.netns, "eth3").rate == before
 
 
 def logged(lab: Testbed, node: str) -> float:

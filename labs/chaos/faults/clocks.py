@@ -30,7 +30,7 @@ def prepare(live: Live, step: ClockJump) -> None:
     """Start a node's daemons again with a clock that can jump. Raises Mistake where the library is missing."""
     door = live.door(step.node)
     door.write(OFFSET, f"{STANDING}\n".encode())
-    door.restart_daemon(LEADER, env=_environment(door, step))
+    live.restart(step.node, LEADER, env=_environment(door, step))
     until(f"a session of {step.node} tells the time", lambda: _silent(live, step.node), within=SESSION)
 
 

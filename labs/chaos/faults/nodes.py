@@ -53,7 +53,7 @@ def daemon_killed(live: Live, step: DaemonKilled) -> Injected:
     return Injected(
         f"{step.daemon} on {step.node}",
         gone,
-        lambda: live.door(step.node).restart_daemon(step.daemon),
+        lambda: live.restart(step.node, step.daemon),
         lambda: _silent(live, step.node, step.daemon),
     )
 
@@ -88,7 +88,7 @@ def daemon_reconfigured(live: Live, step: DaemonReconfigured) -> Injected:
 
     def restart(content: bytes) -> None:
         live.door(step.node).write(path, content)
-        live.door(step.node).restart_daemon(step.daemon)
+        live.restart(step.node, step.daemon)
 
     def lacks(content: bytes) -> str:
         other = live.door(step.node).read(path) != content

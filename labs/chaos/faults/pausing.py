@@ -1,9 +1,9 @@
 """A receiver that cannot keep up, and pauses its switch.
 
 The receiver's NIC sends real frames of priority flow control over its cable. No kernel heeds them, so the switch's port
-is modelled: a process hears the frames at the port, and has the port's shaper be as slow as they ask for on average,
-holding as many bytes as before. What waits there is marked and dropped as ever. When no more frames come, and their
-time has run out, the port has its rate again.
+is modelled: a process hears the frames at the port, and has the port's shaper be as slow as they asked for over the
+last WINDOW, holding as many bytes as before. What waits there is marked and dropped as ever. When no more frames come,
+for whatever reason, and their time has run out, the port has its rate again.
 
 What is not modelled: single classes (the port is paused as a whole), and a switch that pauses those before it when it
 fills up; so there is no head-of-line blocking beyond the port.
@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from itertools import pairwise
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,10 +31,10 @@ from topologies.runtime.door import Door
 from topologies.runtime.netlink import Netlink
 
 EVERY = 0.02  # seconds from one frame to the next
-SOON = 5  # frames after which the port knows what it is asked for
-STEP = 0.01  # share of the rate below which a change is none
-OVER = 5 * EVERY  # seconds without frames after which there are no more
-NEAR = 0.05  # share by which the port's rate may be another than asked for
+WINDOW = 0.2  # seconds over which pauses are averaged; ten of them
+STEP = 0.02  # share of the rate below which a change is none
+MOST = 0.99  # of the time: a queue cannot be given no rate at all
+NEAR = 0.05  # share of its whole rate by which the port's may be another than asked for
 LARGEST = 2048
 
 
@@ -61,32 +62,27 @@ def slow_receiver(live: Live, step: SlowReceiver) -> Injected:
 
     def lacks(rate: float) -> str:
         found = shaper(live.door(port.node).netns, port.interface).rate
-        return "" if abs(found - rate) <= NEAR * rate else f"{port} sends at {found / 1e6:g} Mbit/s"
+        return "" if abs(found - rate) <= NEAR * before.rate else f"{port} sends at {found / 1e6:g} Mbit/s"
 
     return Injected(str(host), lambda: lacks(wanted), heal, lambda: lacks(before.rate))
 
 
 class Asked(Struct, frozen=True):
-    """What frames have asked for: when the first and the last came, how many there were, and for how many seconds of
-    pause all but the last one asked. Pure."""
+    """What frames have asked for that still counts: when each came, and for how many seconds of pause. Pure."""
 
-    first: float = 0.0
-    last: float = 0.0
-    frames: int = 0
-    paused: float = 0.0
-    latest: float = 0.0
+    pauses: tuple[tuple[float, float], ...] = ()
 
     def heard(self, pause: float, at: float) -> "Asked":
         """One more frame, which asks for so many seconds."""
-        first = at if not self.frames else self.first
-        return Asked(first, at, self.frames + 1, self.paused + self.latest, pause)
+        kept = (each for each in self.pauses if sum(each) > at - WINDOW)
+        return Asked((*kept, (at, pause)))
 
-    @property
-    def share(self) -> float | None:
-        """Of the time, how much is to be paused; None where nobody knows yet."""
-        if self.frames < SOON or self.last <= self.first:
-            return None
-        return min(self.paused / (self.last - self.first), 1.0)
+    def share(self, now: float) -> float:
+        """How much of the last WINDOW was paused. A frame overrides the one before it, so it ends that one's time."""
+        begins = [max(at, now - WINDOW) for at, _ in self.pauses]
+        limits = [*(later for _, (later, _) in pairwise(self.pauses)), now]
+        ends = [min(at + pause, limit) for (at, pause), limit in zip(self.pauses, limits, strict=False)]
+        return sum(max(end - begin, 0.0) for begin, end in zip(begins, ends, strict=True)) / WINDOW
 
 
 def _prepared(
@@ -118,9 +114,8 @@ class _Both:
             due += EVERY
             while (left := due - time.monotonic()) > 0:
                 self._heed(left)
-        until = time.monotonic() + OVER
-        while (left := until - time.monotonic()) > 0:
-            self._heed(left)
+        while self._share:
+            self._heed(EVERY)
         reshape(self._netns, self._port, self._before)
 
     def _say(self) -> None:
@@ -131,18 +126,18 @@ class _Both:
                 raise
 
     def _heed(self, within: float) -> None:
-        """Hear what comes within so many seconds, and be as slow as it asks for."""
-        if not select.select([self._ear], [], [], within)[0]:
-            return
-        pause = pfc.pause_of(self._ear.recv(LARGEST))
-        if pause is None:
-            return
-        longest = max((each for each in pause.quanta if each is not None), default=0)
-        self._asked = self._asked.heard(pfc.seconds(longest, self._rate), time.monotonic())
-        share = self._asked.share
-        if share is not None and abs(share - self._share) > STEP:
+        """Hear what comes within so many seconds, and be as slow as is asked for; unasked, as fast as before."""
+        if select.select([self._ear], [], [], within)[0]:
+            pause = pfc.pause_of(self._ear.recv(LARGEST))
+            if pause is not None:
+                longest = max((each for each in pause.quanta if each is not None), default=0)
+                self._asked = self._asked.heard(pfc.seconds(longest, self._rate), time.monotonic())
+        share = self._asked.share(time.monotonic())
+        if abs(share - self._share) > STEP or (share == 0.0) != (self._share == 0.0):
             self._share = share
-            reshape(self._netns, self._port, replace(self._before, rate=round(self._before.rate * (1 - share))))
+            reshape(
+                self._netns, self._port, replace(self._before, rate=round(self._before.rate * (1 - min(share, MOST))))
+            )
 
 
 def _bound(door: Door, interface: str, protocol: int) -> socket.socket:

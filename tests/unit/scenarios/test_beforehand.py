@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from labs.chaos.beforehand import refuse, refuse_senseless
+from labs.chaos.beforehand import refuse, refuse_forgotten, refuse_senseless
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
@@ -137,6 +137,18 @@ def test_a_receiver_has_nothing_to_pause_where_its_switch_has_no_rate() -> None:
     with pytest.raises(Mistake, match=r"leaf1:eth3 has no rate, so there is nothing to pause; `links.host_rate_mbps`"):
         refuse([slow], without.lab, *planned(without))
     refuse([slow], rated.lab, *planned(rated))
+
+
+@pytest.mark.parametrize("cut", [SwitchDead(node="leaf1", **WHEN), PowerCut(rack="leaf1", **WHEN)])
+def test_a_clock_cannot_jump_after_its_node_has_booted(cut: AnyFault) -> None:
+    """It boots without what moves its clock; before, and on another node, it may."""
+    fabric, _ = planned(source())
+    jump, other = (ClockJump(node=node, by="-1h", **WHEN) for node in ("leaf1", "leaf2"))
+
+    with pytest.raises(Mistake, match="step 'b': leaf1 boots before it, in step 'a'"):
+        refuse_forgotten([named(cut, "a"), named(jump, "b", at="5s")], fabric)
+    refuse_forgotten([named(cut, "a", at="5s"), named(jump, "b")], fabric)
+    refuse_forgotten([named(cut, "a"), named(other, "b", at="5s")], fabric)
 
 
 def named(step: AnyFault, name: str, at: str = "0s") -> AnyFault:
