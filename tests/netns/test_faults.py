@@ -17,7 +17,10 @@ import pytest
 from scapy.contrib.mac_control import MACControlClassBasedFlowControl
 from scapy.layers.l2 import Ether
 
+from labs.chaos.faults.model import ClockJump, DaemonKilled
 from labs.chaos.faults.pausing import EVERY, NEAR
+from labs.chaos.running import play
+from labs.chaos.steady import ready
 from labs.impairing import impaired
 from labs.testbed import Testbed, open_testbed
 from labs.traffic import pfc
@@ -98,6 +101,19 @@ def test_a_clock_that_jumps_costs_no_session(lab: Testbed) -> None:
     assert after == pytest.approx(0, abs=5)
     assert seen.sent
     assert seen.lost == 0
+    assert lab.check() == ()
+
+
+@pytest.mark.features("libfaketime")
+def test_a_daemon_that_was_killed_comes_back_with_a_clock_that_jumps(lab: Testbed) -> None:
+    """Its healing starts it under the library again, and the clock jumps later."""
+    killed = DaemonKilled(node="leaf2", name="killed", at="0s", lasts="100ms")
+    jumps = ClockJump(node="leaf2", name="jumps", by="-1h", at="200ms", lasts="200ms")
+    ready(lab._live, [killed, jumps])
+    episodes, _ = play(lab._live, [killed, jumps], time.monotonic(), lambda *_: None)
+    lab.settle()
+
+    assert [each.name for each in episodes if each.healed is not None] == ["killed", "jumps"]
     assert lab.check() == ()
 
 

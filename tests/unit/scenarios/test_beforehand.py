@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from labs.chaos.beforehand import refuse, refuse_forgotten, refuse_senseless
+from labs.chaos.beforehand import refuse, refuse_forgotten, refuse_on, refuse_senseless
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
@@ -37,6 +37,8 @@ from labs.chaos.soak import DRAWN, drawn, fitting
 from labs.chaos.steady import planned
 from topologies import deploy
 from topologies.errors import Mistake
+from topologies.runtime.probe import programs
+from topologies.runtime.probe.capability import Capability
 
 WHEN = {"at": "0s", "lasts": "1s", "name": "s"}
 SWAPPED = SwappedCables(node="leaf1", interfaces=("eth1", "eth2"), **WHEN)
@@ -149,6 +151,19 @@ def test_a_clock_cannot_jump_after_its_node_has_booted(cut: AnyFault) -> None:
         refuse_forgotten([named(cut, "a"), named(jump, "b", at="5s")], fabric)
     refuse_forgotten([named(cut, "a", at="5s"), named(jump, "b")], fabric)
     refuse_forgotten([named(cut, "a"), named(other, "b", at="5s")], fabric)
+
+
+def test_a_clock_needs_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which a node of the native runtime has from the machine, and a container from its image; what installs it is
+    said."""
+    steps = [ClockJump(node="leaf1", by="+1h", **WHEN)]
+    monkeypatch.setattr(programs, "faketime", lambda: Capability("libfaketime", "", lack="not found"))
+
+    with pytest.raises(Mistake, match="step 's': libfaketime: not found; apt-get install libfaketime"):
+        refuse_on("netns", steps)
+    refuse_on("containerlab", steps)
+    monkeypatch.setattr(programs, "faketime", lambda: Capability("libfaketime", ""))
+    refuse_on("netns", steps)
 
 
 def named(step: AnyFault, name: str, at: str = "0s") -> AnyFault:
