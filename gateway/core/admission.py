@@ -83,10 +83,11 @@ class Core:
         """A request has come, of a tenant and for a model that there are. Without a ticket it is over at once."""
         if not self.door.may(ask.priority):
             return None, Refused(Reason.BUSY), []
-        if ask.deadline <= now:
-            return None, Refused(Reason.DEADLINE), []
-        if not self._servers[ask.model].usable():
+        servers = self._servers[ask.model]
+        if not servers.usable():
             return None, Refused(Reason.NO_BACKEND), []
+        if ask.deadline <= now + servers.expected():
+            return None, Refused(Reason.DEADLINE, FOREVER), []
         held = self._tenants[ask.tenant].reserve(ask, self._price(ask), now)
         if isinstance(held, Refused):
             return None, held, []
@@ -140,7 +141,8 @@ class Core:
 
     def _wait(self, ticket: Ticket, now: float) -> list[tuple[Waiting["Ticket"], Reason]]:
         ask = ticket.ask
-        ticket.waiting = Waiting(ticket, ask.tenant, ask.priority, now, ask.deadline)
+        latest = ask.deadline - self._servers[ask.model].expected()  # one that begins later ends too late
+        ticket.waiting = Waiting(ticket, ask.tenant, ask.priority, now, latest)
         share = self._setup.tenants[ask.tenant].weight
         return self._queues[ask.model].offer(ticket.waiting, cost=max(ask.tokens, 1), share=share)
 

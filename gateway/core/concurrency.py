@@ -60,6 +60,11 @@ class Concurrency:
         """Whether the limit is low for a moment, to see what answers take when nothing waits."""
         return bool(self._before)
 
+    @property
+    def expected(self) -> float:
+        """Seconds until an answer begins when nothing waits; 0 where nobody knows yet."""
+        return min((each for _, each in self._means), default=0.0)
+
     def answered(self, seconds: float, in_flight: int) -> None:
         """An answer began after so long; `in_flight` were under way when it did, itself included."""
         if seconds <= 0:
@@ -98,8 +103,7 @@ class Concurrency:
             self._before, self._skip = self.limit, busiest
             self._set(self.limit * self.tuning.look)
             return
-        base = min(each for _, each in self._means)
-        gradient = min(max(self.tuning.tolerance * base / mean, 0.5), 1.0)
+        gradient = min(max(self.tuning.tolerance * self.expected / mean, 0.5), 1.0)
         wanted = self.limit * gradient + sqrt(self.limit)
         self._set(self.limit + (wanted - self.limit) * self.tuning.smoothing)
 

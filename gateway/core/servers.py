@@ -53,6 +53,11 @@ class Servers:
         """Whether any may be asked at all."""
         return any(each.health.usable for each in self._all.values())
 
+    def expected(self) -> float:
+        """Seconds until the quickest of those that may be asked begins to answer; 0 where nobody knows of any."""
+        usable = (each.concurrency.expected for each in self._all.values() if each.health.usable)
+        return min((seconds for seconds in usable if seconds), default=0.0)
+
     def began(self, name: str) -> None:
         """A request goes there."""
         self._all[name].in_flight += 1

@@ -3,7 +3,8 @@
 import pytest
 from world import World
 
-from gateway.core.model import Priority
+from gateway.core.admission import Admitted
+from gateway.core.model import Ask, Priority, Reason, Refused
 
 FOUR = {"m1": "r1", "m2": "r1", "m3": "r2", "m4": "r2"}
 CAPACITY = 400  # answers a second: four backends with ten slots of a tenth of a second
@@ -89,6 +90,18 @@ def test_a_dead_backend_is_left_alone_and_hardly_anybody_notices() -> None:
 
     assert world.told["failed"] <= 3
     assert world.goodput(11, 20) == pytest.approx(0.5 * CAPACITY, rel=0.07)
+
+
+def test_who_cannot_be_answered_in_time_is_refused_at_once() -> None:
+    """By how long answers take when nothing waits; a client that has a little more time is served."""
+    world = World(FOUR)
+    world.load(50, begin=0, end=5)
+    world.run(10)
+    hopeless = Ask("a", "m", 1, deadline=world.now + 0.05)
+    hopeful = Ask("a", "m", 1, deadline=world.now + 0.2)
+
+    assert world.core.asked(hopeless, world.now) == (None, Refused(Reason.DEADLINE, float("inf")), [])
+    assert isinstance(world.core.asked(hopeful, world.now)[1], Admitted)
 
 
 def test_everything_that_was_held_is_given_back() -> None:

@@ -1,6 +1,7 @@
 """The process of a relay. It goes on until the process that holds the network, or the interface, is gone; SIGTERM lets
 it end once nothing waits any more."""
 
+import fcntl
 import os
 import random
 import select
@@ -29,6 +30,7 @@ def live(netns: str, holder: int, interface: str, wanted: Impairment, writer: in
     """Be the process, and never come back to what this one was a copy of. What came of the beginning goes to `writer`,
     which is closed then."""
     try:
+        writer = fcntl.fcntl(writer, fcntl.F_DUPFD, 3)  # it may be one of the three, where the caller had closed those
         _detach(writer)
         try:
             held = os.pidfd_open(holder)
