@@ -1,8 +1,9 @@
 """The one way of a request through the gateway, whichever edge it came by.
 
 asked      the door, its tenant's limits, a backend: admitted at once, or it waits, or it is refused
-answered   its backend has begun to answer
-failed     its backend has not; it may be asked elsewhere, within the budget for that
+hedged     its answer is late; another backend may be asked beside the first, within the budget for that
+answered   a backend has begun to answer; what another is at, is in vain
+failed     a backend has not; it may be asked elsewhere, within the budget for that
 ended      all is over: what it held is free, and those who wait are looked at
 
 What becomes of those who wait is told by the call that settles it: every call returns what it settled of others. A
@@ -17,6 +18,7 @@ from msgspec import Struct
 
 from gateway.core.door import Bounds, Door
 from gateway.core.health import Rules
+from gateway.core.latency import Latencies
 from gateway.core.model import Ask, Reason, Refused
 from gateway.core.queue import Patience, Queue, Waiting
 from gateway.core.retries import Again, Allowed
@@ -24,6 +26,7 @@ from gateway.core.servers import Server, Servers
 from gateway.core.tenants import Limits, Reserved, Tenant
 
 FOREVER = float("inf")
+LATE, ENOUGH = 0.95, 100  # the share of answers that are not late, and how many must be known to say so
 
 
 class Admitted(Struct, frozen=True):
@@ -41,11 +44,12 @@ Told: TypeAlias = Admitted | Queued | Refused
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """A request on its way; edges keep it and give it back, and look at nothing in it but `backend`."""
+    """A request on its way; edges keep it and give it back, and look at nothing in it but `backends`: those that are at
+    it. A request that was admitted and has none any more is over, and must be `ended`."""
 
     ask: Ask
     reserved: Reserved
-    backend: str = ""
+    backends: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
     waiting: "Waiting[Ticket] | None" = None
 
@@ -66,6 +70,7 @@ class Setup:
     patience: Patience = field(default_factory=Patience)
     rules: Rules = field(default_factory=Rules)
     again: Allowed = field(default_factory=Allowed)
+    hedges: Allowed = field(default_factory=lambda: Allowed(share=0.05, a_second=0.0))
 
 
 class Core:
@@ -77,7 +82,8 @@ class Core:
         self._tenants = {name: Tenant.of(limits, now) for name, limits in setup.tenants.items()}
         self._servers = {name: Servers(every, setup.rules, draw) for name, every in setup.models.items()}
         self._queues: dict[str, Queue[Ticket]] = {name: Queue(setup.patience) for name in setup.models}
-        self._again = Again(now, setup.again)
+        self._again, self._hedges = Again(now, setup.again), Again(now, setup.hedges)
+        self._latencies = {name: Latencies() for name in setup.models}
 
     def asked(self, ask: Ask, now: float) -> tuple[Ticket | None, Told, Settled]:
         """A request has come, of a tenant and for a model that there are. Without a ticket it is over at once."""
@@ -94,26 +100,49 @@ class Core:
         ticket = Ticket(ask, held)
         self.door.entered()
         self._again.asked(now)
-        if not len(self._queues[ask.model]) and self._sent(ticket, now):
-            return ticket, Admitted(ticket.backend), []
+        self._hedges.asked(now)
+        if not len(self._queues[ask.model]) and (backend := self._sent(ticket, now)):
+            return ticket, Admitted(backend), []
         settled = self._shed(self._wait(ticket, now), now)
         own = next((why for each, why in settled if each is ticket), None)
         return (None, own, []) if own else (ticket, Queued(), settled)
 
-    def answered(self, ticket: Ticket, seconds: float, now: float) -> None:
-        """Its backend began to answer after so long, as the socket saw it."""
-        self._servers[ticket.ask.model].answered(ticket.backend, seconds, now)
+    def hedge_after(self, model: str) -> float:
+        """Seconds without an answer after which a request is late; infinity where too little is known."""
+        latencies = self._latencies[model]
+        return latencies.quantile(LATE) if latencies.known >= ENOUGH else FOREVER
 
-    def failed(self, ticket: Ticket, now: float, *, full: bool) -> tuple[Admitted | None, Settled]:
-        """Its backend did not answer. It may be asked elsewhere (Admitted), or it is over, and must be `ended`."""
+    def hedged(self, ticket: Ticket, now: float) -> Admitted | None:
+        """Its answer is late: another backend that may be asked beside the first; None for no."""
+        if len(ticket.backends) != 1 or self._choice(ticket, now) is None or not self._hedges.may(now):
+            return None
+        backend = self._sent(ticket, now)
+        return Admitted(backend) if backend else None
+
+    def answered(self, ticket: Ticket, backend: str, seconds: float, now: float) -> list[str]:
+        """A backend began to answer after so long, as the socket saw it; returns those whose part in it is over, and
+        whose connections are to be closed."""
+        servers, model = self._servers[ticket.ask.model], ticket.ask.model
+        servers.answered(backend, seconds, now)
+        self._latencies[model].add(seconds)
+        others = [each for each in ticket.backends if each != backend]
+        for each in others:
+            servers.ended(each)
+        ticket.backends = [backend]
+        return others
+
+    def failed(self, ticket: Ticket, backend: str, now: float, *, full: bool) -> tuple[Admitted | None, Settled]:
+        """A backend did not answer. Another may be asked (Admitted), or is at it already; else it is over."""
         servers = self._servers[ticket.ask.model]
-        servers.failed(ticket.backend, now, full=full)
-        servers.ended(ticket.backend)
-        ticket.tried.append(ticket.backend)
-        ticket.backend = ""
+        servers.failed(backend, now, full=full)
+        servers.ended(backend)
+        ticket.backends.remove(backend)
+        ticket.tried.append(backend)
         found = None
-        if ticket.ask.deadline > now and self._choice(ticket, now) is not None and self._again.may(now):
-            found = Admitted(ticket.backend) if self._sent(ticket, now) else None
+        asks = not ticket.backends and ticket.ask.deadline > now + servers.expected()
+        if asks and self._choice(ticket, now) is not None and self._again.may(now):
+            again = self._sent(ticket, now)
+            found = Admitted(again) if again else None
         return found, self._pump(ticket.ask.model, now)
 
     def ended(self, ticket: Ticket, used: int, now: float) -> Settled:
@@ -121,8 +150,8 @@ class Core:
         waits."""
         model, tenant = ticket.ask.model, self._tenants[ticket.ask.tenant]
         waited = ticket.waiting is not None and self._queues[model].leave(ticket.waiting)
-        if ticket.backend:
-            self._servers[model].ended(ticket.backend)
+        for each in ticket.backends:
+            self._servers[model].ended(each)
         if waited:
             tenant.cancel(ticket.reserved, now)
         else:
@@ -155,22 +184,22 @@ class Core:
             if found is None:
                 break
             found.what.waiting = None
-            if self._sent(found.what, now):
-                settled.append((found.what, Admitted(found.what.backend)))
+            if backend := self._sent(found.what, now):
+                settled.append((found.what, Admitted(backend)))
         return settled
 
-    def _sent(self, ticket: Ticket, now: float) -> bool:
+    def _sent(self, ticket: Ticket, now: float) -> str | None:
         """Send a request to a backend, if any takes it."""
         backend = self._choice(ticket, now)
-        if backend is None:
-            return False
-        ticket.backend = backend
-        self._servers[ticket.ask.model].began(backend)
-        return True
+        if backend is not None:
+            ticket.backends.append(backend)
+            self._servers[ticket.ask.model].began(backend)
+        return backend
 
     def _choice(self, ticket: Ticket, now: float) -> str | None:
-        servers = self._servers[ticket.ask.model]
-        return servers.choose(self._setup.rack, now, tried=ticket.tried, prefix=ticket.ask.prefix)
+        """The backend that takes it now, none that is or was at it already."""
+        tried = [*ticket.tried, *ticket.backends]
+        return self._servers[ticket.ask.model].choose(self._setup.rack, now, tried=tried, prefix=ticket.ask.prefix)
 
     def _shed(self, shed: list[tuple[Waiting["Ticket"], Reason]], now: float) -> Settled:
         """End those who waited in vain."""

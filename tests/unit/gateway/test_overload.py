@@ -10,9 +10,9 @@ FOUR = {"m1": "r1", "m2": "r1", "m3": "r2", "m4": "r2"}
 CAPACITY = 400  # answers a second: four backends with ten slots of a tenth of a second
 
 
-def loaded(times: float, *, again: int = 0) -> World:
+def loaded(times: float) -> World:
     """A world that is offered so many times what it can do, for twenty seconds."""
-    world = World(FOUR, again=again)
+    world = World(FOUR)
     world.load(times * CAPACITY, begin=0, end=20)
     world.run(20)
     return world
@@ -104,9 +104,30 @@ def test_who_cannot_be_answered_in_time_is_refused_at_once() -> None:
     assert isinstance(world.core.asked(hopeful, world.now)[1], Admitted)
 
 
+def slow_sometimes(*, hedging: bool) -> World:
+    """Half of what can be done, and of two backends one request in fifty takes ten times as long."""
+    world = World(FOUR, hedging=hedging, patience=3.0)
+    for name in ("m1", "m2"):
+        world.backends[name].slow = 0.02
+    world.load(0.5 * CAPACITY, begin=0, end=30)
+    world.run(40)
+    return world
+
+
+def test_a_second_backend_is_asked_where_the_first_is_late() -> None:
+    """The longest waits become short, and it costs no more than its budget."""
+    plain, hedged = slow_sometimes(hedging=False), slow_sometimes(hedging=True)
+    late = [sorted(world.took)[len(world.took) * 99 // 100] for world in (plain, hedged)]
+
+    assert late[1] < late[0] / 2
+    assert len(hedged.worked) <= 1.06 * len(plain.worked) + 10
+    assert hedged.told.total() == 0
+
+
 def test_everything_that_was_held_is_given_back() -> None:
     """When all is over nothing is under way, nobody waits, and no tenant holds anything."""
-    world = loaded(3.0, again=2)
+    world = World(FOUR, again=2, hedging=True)
+    world.load(3 * CAPACITY, begin=0, end=20)
     world.run(60)
 
     assert world.core.door.inside == 0

@@ -24,6 +24,7 @@ class Backend:
     slots: int = 10
     service: float = 0.1
     dead: bool = False
+    slow: float = 0.0  # the share of requests that take ten times as long
     working: int = 0
     line: deque[Callable[[], None]] = field(default_factory=deque)
 
@@ -38,20 +39,26 @@ class Call:
     deadline: float
     tries: int
     ticket: Ticket | None = None
-    sent: float = 0.0
+    sent: dict[str, float] = field(default_factory=dict)  # when to each backend
+    answered: bool = False
 
 
 class World:
-    """A gateway, its backends and its clients. `patience` is how long clients wait, `again` how often they ask anew."""
+    """A gateway, its backends and its clients. `patience` is how long clients wait, `again` how often they ask anew,
+    `hedging` whether the gateway asks a second backend where the first is late."""
 
-    def __init__(self, backends: dict[str, str], *, patience: float = 1.0, again: int = 0, seed: int = 1) -> None:
+    def __init__(
+        self, backends: dict[str, str], *, patience: float = 1.0, again: int = 0, hedging: bool = False, seed: int = 1
+    ) -> None:
         self.now = 0.0
         self.backends = {name: Backend() for name in backends}
         self.good: list[tuple[float, Priority, str]] = []  # answers in time
         self.asked: list[tuple[float, str]] = []
         self.told = Counter[str]()
         self.worked: list[tuple[float, str]] = []  # what backends did, for somebody or in vain
+        self.took: list[float] = []  # seconds until an answer
         self._patience, self._tries, self._random = patience, again, Random(seed)
+        self._hedging = hedging
         servers = tuple(Server(name, rack) for name, rack in backends.items())
         tenants = {name: Limits() for name in ("a", "b", "c")}
         setup = Setup(tenants, {"m": servers}, rack="r1", patience=Patience(target=0.1, interval=0.5, room=500))
@@ -97,13 +104,13 @@ class World:
         call.ticket = ticket
         self._calls[id(ticket)] = call
         if isinstance(told, Admitted):
-            self._send(call)
+            self._send(call, told.backend)
 
     def _settle(self, settled: Settled) -> None:
         for ticket, told in settled:
             call = self._calls[id(ticket)]
             if isinstance(told, Admitted):
-                self._send(call)
+                self._send(call, told.backend)
             else:
                 del self._calls[id(ticket)]
                 self._refused(call, told)
@@ -113,46 +120,69 @@ class World:
         if call.tries:
             self._later(self._random.uniform(0.2, 1.0), lambda: self._ask(call.tenant, call.priority, call.tries - 1))
 
-    def _send(self, call: Call) -> None:
-        assert call.ticket is not None
-        call.sent = self.now
-        backend, ticket = self.backends[call.ticket.backend], call.ticket
+    def _send(self, call: Call, name: str) -> None:
+        call.sent[name] = self.now
+        backend = self.backends[name]
         if backend.dead:
-            self._later(0.01, lambda: self._failed(call))
+            self._later(0.01, lambda: self._failed(call, name))
         elif backend.working < backend.slots:
-            self._work(backend, call)
+            self._work(call, name)
         else:
-            backend.line.append(lambda: self._work(backend, call))
-        assert ticket.backend
+            backend.line.append(lambda: self._work(call, name))
+        after = self.core.hedge_after("m")
+        if self._hedging and len(call.sent) == 1 and after < self._patience:
+            self._later(after, lambda: self._hedge(call))
 
-    def _work(self, backend: Backend, call: Call) -> None:
+    def _hedge(self, call: Call) -> None:
+        if call.ticket is not None and id(call.ticket) in self._calls and not call.answered:
+            told = self.core.hedged(call.ticket, self.now)
+            if told is not None:
+                self._send(call, told.backend)
+
+    def _work(self, call: Call, name: str) -> None:
+        backend = self.backends[name]
+        if not self._at_it(call, name):  # its connection was closed while it waited
+            if backend.line:
+                backend.line.popleft()()
+            return
         backend.working += 1
-        self._later(backend.service * self._random.uniform(0.8, 1.2), lambda: self._done(backend, call))
+        times = 10 if self._random.random() < backend.slow else 1
+        self._later(backend.service * times * self._random.uniform(0.8, 1.2), lambda: self._done(call, name))
 
-    def _done(self, backend: Backend, call: Call) -> None:
+    def _at_it(self, call: Call, name: str) -> bool:
+        ticket = call.ticket
+        return ticket is not None and id(ticket) in self._calls and name in ticket.backends
+
+    def _done(self, call: Call, name: str) -> None:
+        backend = self.backends[name]
         backend.working -= 1
         if backend.line:
             backend.line.popleft()()
-        ticket = call.ticket
-        assert ticket is not None
-        self.worked.append((self.now, ticket.backend))
-        if backend.dead:
-            self._failed(call)
+        self.worked.append((self.now, name))
+        if not self._at_it(call, name):
             return
-        self.core.answered(ticket, self.now - call.sent, self.now)
+        if backend.dead:
+            self._failed(call, name)
+            return
+        assert call.ticket is not None
+        call.answered = True
+        self.core.answered(call.ticket, name, self.now - call.sent[name], self.now)
+        self.took.append(self.now - call.begun)
         if self.now <= call.deadline:
             self.good.append((self.now, call.priority, call.tenant))
         elif call.tries:
             self._later(self._random.uniform(0.2, 1.0), lambda: self._ask(call.tenant, call.priority, call.tries - 1))
         self._end(call, 100)
 
-    def _failed(self, call: Call) -> None:
+    def _failed(self, call: Call, name: str) -> None:
+        if not self._at_it(call, name):
+            return
         assert call.ticket is not None
-        again, settled = self.core.failed(call.ticket, self.now, full=False)
+        again, settled = self.core.failed(call.ticket, name, self.now, full=False)
         self._settle(settled)
         if again is not None:
-            self._send(call)
-        else:
+            self._send(call, again.backend)
+        elif not call.ticket.backends:
             self.told["failed"] += 1
             self._end(call, 0)
 
