@@ -46,6 +46,7 @@ class Concurrency:
     def __init__(self, tuning: Tuning | None = None) -> None:
         self.tuning = tuning or Tuning()
         self.limit = self.tuning.initial
+        self.expected = 0.0  # seconds until an answer begins when nothing waits; 0 where nobody knows yet
         self._answers = 0
         self._means: deque[tuple[int, float]] = deque()  # of windows: after how many answers, and seconds
         self._sum, self._count, self._busiest = 0.0, 0, 0  # of this window
@@ -59,11 +60,6 @@ class Concurrency:
     def looking(self) -> bool:
         """Whether the limit is low for a moment, to see what answers take when nothing waits."""
         return bool(self._before)
-
-    @property
-    def expected(self) -> float:
-        """Seconds until an answer begins when nothing waits; 0 where nobody knows yet."""
-        return min((each for _, each in self._means), default=0.0)
 
     def answered(self, seconds: float, in_flight: int) -> None:
         """An answer began after so long; `in_flight` were under way when it did, itself included."""
@@ -91,6 +87,7 @@ class Concurrency:
         self._means.append((self._answers, mean))
         while self._means[0][0] < self._answers - self.tuning.memory:
             self._means.popleft()
+        self.expected = min(each for _, each in self._means)
         if self._before:
             self._set(self._before)
             self._before, self._clean = 0.0, self._answers

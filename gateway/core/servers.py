@@ -33,21 +33,33 @@ class Servers:
 
     def __init__(self, servers: Iterable[Server], rules: Rules, draw: Callable[[int], int]) -> None:
         self._all = {each.name: _Standing(each) for each in servers}
+        self._by_rack: dict[str, list[str]] = {}
+        for each in self._all.values():
+            self._by_rack.setdefault(each.server.rack, []).append(each.server.name)
         self._rules, self._draw = rules, draw
 
     def choose(self, rack: str, now: float, *, tried: Collection[str] = (), prefix: int | None = None) -> str | None:
-        """The backend for one more request; None where none takes it now."""
+        """The backend for one more request; None where none takes it now.
+
+        Most of the time two that are drawn from those of the rack are all that is looked at.
+        """
+        near = self._by_rack.get(rack)
+        if near and not tried and prefix is None:
+            drawn = {near[self._draw(len(near))], near[self._draw(len(near))]}
+            free = [each for name in drawn if (each := self._candidate(name, now)).free]
+            if len(free) == len(drawn):
+                return min(free, key=lambda each: each.load).name
         found = choose(self.candidates(now), rack=rack, draw=self._draw, tried=tried, prefix=prefix)
         return None if found is None else found.name
 
     def candidates(self, now: float) -> list[Candidate]:
         """All of them as they stand."""
-        return [
-            Candidate(
-                name, each.server.rack, each.in_flight, each.concurrency.limit, each.health.share(self._rules, now)
-            )
-            for name, each in self._all.items()
-        ]
+        return [self._candidate(name, now) for name in self._all]
+
+    def _candidate(self, name: str, now: float) -> Candidate:
+        each = self._all[name]
+        share = each.health.share(self._rules, now)
+        return Candidate(name, each.server.rack, each.in_flight, each.concurrency.limit, share)
 
     def usable(self) -> bool:
         """Whether any may be asked at all."""
