@@ -31,11 +31,12 @@ def prepare(live: Live, step: ClockJump) -> None:
     door = live.door(step.node)
     door.write(OFFSET, f"{STANDING}\n".encode())
     live.restart(step.node, LEADER, env=_environment(door, step))
-    until(f"a session of {step.node} tells the time", lambda: _silent(live, step.node), within=SESSION)
+    _offset(live, step.node)
 
 
 def clock_jump(live: Live, step: ClockJump) -> Injected:
-    """Set a node's clock; seen where bgpd dates the begin of its sessions otherwise by as much."""
+    """Set a node's clock; seen where bgpd dates the begin of its sessions otherwise by as much. Where another fault has
+    just taken all sessions, it is set when one is back."""
     before, by = _offset(live, step.node), jumped(step.by)
 
     def put(offset: str) -> None:
@@ -59,13 +60,16 @@ def _environment(door: Door, step: ClockJump) -> Mapping[str, str]:
 
 def _offset(live: Live, node: str) -> float:
     """How far a node's time of day is from this machine's, in seconds, as bgpd dates the begin of a session that it
-    knows the age of."""
-    begun, age = _dated(live, node)[0]
+    knows the age of. Raises Fault where there is none in time."""
+    dated: list[tuple[float, float]] = []
+
+    def silent() -> str:
+        dated[:] = _dated(live, node)
+        return "" if dated else "no session is established"
+
+    until(f"a session of {node} tells the time", silent, within=SESSION)
+    begun, age = dated[0]
     return begun + age - time.time()
-
-
-def _silent(live: Live, node: str) -> str:
-    return "" if _dated(live, node) else "no session is established"
 
 
 def _dated(live: Live, node: str) -> list[tuple[float, float]]:
