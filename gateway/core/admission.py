@@ -101,8 +101,8 @@ class Core:
         self.door.entered()
         self._again.asked(now)
         self._hedges.asked(now)
-        if not len(self._queues[ask.model]) and (backend := self._sent(ticket, now)):
-            return ticket, Admitted(backend), []
+        if not len(self._queues[ask.model]) and (backend := self._choice(ticket, now)) is not None:
+            return ticket, self._sent(ticket, backend), []
         settled = self._shed(self._wait(ticket, now), now)
         own = next((why for each, why in settled if each is ticket), None)
         return (None, own, []) if own else (ticket, Queued(), settled)
@@ -114,10 +114,8 @@ class Core:
 
     def hedged(self, ticket: Ticket, now: float) -> Admitted | None:
         """Its answer is late: another backend that may be asked beside the first; None for no."""
-        if len(ticket.backends) != 1 or self._choice(ticket, now) is None or not self._hedges.may(now):
-            return None
-        backend = self._sent(ticket, now)
-        return Admitted(backend) if backend else None
+        backend = self._choice(ticket, now) if len(ticket.backends) == 1 else None
+        return self._sent(ticket, backend) if backend is not None and self._hedges.may(now) else None
 
     def answered(self, ticket: Ticket, backend: str, seconds: float, now: float) -> list[str]:
         """A backend began to answer after so long, as the socket saw it; returns those whose part in it is over, and
@@ -138,12 +136,10 @@ class Core:
         servers.ended(backend)
         ticket.backends.remove(backend)
         ticket.tried.append(backend)
-        found = None
         asks = not ticket.backends and ticket.ask.deadline > now + servers.expected()
-        if asks and self._choice(ticket, now) is not None and self._again.may(now):
-            again = self._sent(ticket, now)
-            found = Admitted(again) if again else None
-        return found, self._pump(ticket.ask.model, now)
+        other = self._choice(ticket, now) if asks else None
+        again = self._sent(ticket, other) if other is not None and self._again.may(now) else None
+        return again, self._pump(ticket.ask.model, now)
 
     def ended(self, ticket: Ticket, used: int, now: float) -> Settled:
         """It is over, with so many tokens used: it was answered, it failed, or its client is gone. Also while it still
@@ -178,23 +174,22 @@ class Core:
     def _pump(self, model: str, now: float) -> Settled:
         """Let those who wait go, as long as a backend takes them."""
         queue, settled = self._queues[model], list[tuple[Ticket, Admitted | Refused]]()
-        while len(queue) and self._servers[model].choose(self._setup.rack, now) is not None:
+        while len(queue) and self._servers[model].free(now):
             found, shed = queue.take(now)
             settled += self._shed(shed, now)
             if found is None:
                 break
             found.what.waiting = None
-            if backend := self._sent(found.what, now):
-                settled.append((found.what, Admitted(backend)))
+            backend = self._choice(found.what, now)
+            assert backend is not None, "one of them is free, and it has tried none"
+            settled.append((found.what, self._sent(found.what, backend)))
         return settled
 
-    def _sent(self, ticket: Ticket, now: float) -> str | None:
-        """Send a request to a backend, if any takes it."""
-        backend = self._choice(ticket, now)
-        if backend is not None:
-            ticket.backends.append(backend)
-            self._servers[ticket.ask.model].began(backend)
-        return backend
+    def _sent(self, ticket: Ticket, backend: str) -> Admitted:
+        """Send a request to a backend."""
+        ticket.backends.append(backend)
+        self._servers[ticket.ask.model].began(backend)
+        return Admitted(backend)
 
     def _choice(self, ticket: Ticket, now: float) -> str | None:
         """The backend that takes it now, none that is or was at it already."""

@@ -61,6 +61,10 @@ class Servers:
         share = each.health.share(self._rules, now)
         return Candidate(name, each.server.rack, each.in_flight, each.concurrency.limit, share)
 
+    def free(self, now: float) -> bool:
+        """Whether any takes one more request."""
+        return any(self._candidate(name, now).free for name in self._all)
+
     def usable(self) -> bool:
         """Whether any may be asked at all."""
         return any(each.health.usable for each in self._all.values())
