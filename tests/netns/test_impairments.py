@@ -1,7 +1,6 @@
 """Impairments by counts, on one small lab: leaf1 eth1 -- eth1 spine1, and what leaves leaf1 is impaired."""
 
 import json
-import math
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from impaired import now, within_bounds
 from wanted import fabric, nothing, running
 
 from labs.cables import cables
@@ -27,7 +27,6 @@ from topologies.runtime.probe import kernel
 from topologies.runtime.probe.capability import Capability
 
 SENT = 20_000
-FIVE_SIGMA = 5  # a normal bound: 6e-7 two-sided, with 1,000 expected events
 FILE = """
 name: {name}
 design: leaf-spine
@@ -100,27 +99,13 @@ def drained(ear: socket.socket) -> list[bytes]:
             return found
 
 
-def within_bounds(events: int, share: float, count: int = SENT) -> bool:
-    """Whether so many of `count` are no surprise."""
-    return abs(events - count * share) <= FIVE_SIGMA * math.sqrt(count * share * (1 - share))
-
-
-def now(record: LabRecord, end: str) -> Seen:
-    """What the kernel shows of an end."""
-    for cable in with_impairments(record, [each for each in cables(record) if each.touches(end)]):
-        seen = cable.a_impaired if cable.a == end else cable.b_impaired
-        assert seen is not None
-        return seen
-    raise AssertionError(end)
-
-
 def test_a_loss_is_of_the_asked_share_in_one_direction_only(record: LabRecord, near: str) -> None:
     """5 % of 20,000 within the bound, none the other way, and the kernel's own count is that of the receiver."""
     impair(record, [near], Impairment(loss_percent=5))
 
     lost = SENT - len(cross(record, near))
     back = SENT - len(cross(record, far_end(record, near)))
-    assert within_bounds(lost, 0.05), lost
+    assert within_bounds(lost, 0.05, SENT), lost
     assert back == 0
     seen = now(record, near)
     assert seen.impairment == Impairment(loss_percent=5)
@@ -137,7 +122,7 @@ def test_a_corruption_damages_the_asked_share_and_loses_nothing(record: LabRecor
     arrived = cross(record, near)
     damaged = [each for each in arrived if each != PAYLOAD]
     assert len(arrived) == SENT
-    assert within_bounds(len(damaged), 0.05), len(damaged)
+    assert within_bounds(len(damaged), 0.05, SENT), len(damaged)
     assert {each for each in damaged} == {PAYLOAD[:12] + bytes([PAYLOAD[12] ^ 0xFF]) + PAYLOAD[13:]}
     assert len(damaged) <= now(record, near).count.corrupted <= len(damaged) + 50
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from math import sqrt
 
 import pytest
+from impaired import now
 from wanted import fabric, running
 
-from labs.cables import cables
-from labs.impairing import far_end, impair, own_rate, with_impairments
+from labs.impairing import far_end, impair, own_rate
 from topologies.errors import Mistake
 from topologies.impairments import backends, marking, queues
 from topologies.impairments.model import Impairment, Marking, Seen
@@ -86,14 +86,6 @@ def datagrams(door: Door) -> socket.socket:
     made.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
     give_room(made, 1 << 22)
     return made
-
-
-def now(record: LabRecord, end: str) -> Seen:
-    """What the kernel shows of an end."""
-    (cable,) = with_impairments(record, [each for each in cables(record) if each.touches(end)])
-    seen = cable.a_impaired if cable.a == end else cable.b_impaired
-    assert seen is not None
-    return seen
 
 
 @pytest.mark.parametrize("queue", [pytest.param("real", marks=pytest.mark.features("backlogs")), "virtual"])

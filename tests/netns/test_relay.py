@@ -4,7 +4,6 @@ How late a packet may be is the machine's, so middles are held to bounds and sin
 """
 
 import hashlib
-import math
 import os
 import signal
 import socket
@@ -16,12 +15,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from impaired import now, within_bounds
 from wanted import fabric, nothing, running
 
-from labs.cables import cables
-from labs.impairing import far_end, impair, with_impairments
+from labs.impairing import far_end, impair
 from topologies import deploy
 from topologies.aside import aside
+from topologies.impairments import backends
 from topologies.impairments.model import Impairment, Seen
 from topologies.impairments.relay import relays
 from topologies.impairments.relay.model import Relay
@@ -29,15 +29,10 @@ from topologies.lab import Veth
 from topologies.runtime import identity, store
 from topologies.runtime.door import open_door
 from topologies.runtime.model import Action, LabRecord
-from topologies.runtime.probe import kernel
 from topologies.runtime.sockets import give_room
 from topologies.waiting import until
 
-pytestmark = [
-    pytest.mark.features("relay"),
-    pytest.mark.skipif(kernel.trial("netem").present, reason="this kernel has netem, which needs no relay"),
-]
-FIVE_SIGMA = 5
+pytestmark = pytest.mark.features("relay")
 LATE = 3.0  # ms that the middle of all packets may be late
 MEGABYTES = 8
 ROOM = 1 << 20  # bytes that the receiver of datagrams may hold
@@ -49,6 +44,12 @@ leaves: 2
 links: {{ends: {{leaf1:eth1: {{delay_ms: 5}}}}}}
 """
 _NUMBER = struct.Struct("!I")
+
+
+@pytest.fixture(autouse=True)
+def _without_netem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a kernel that has none, whether this one has it or not."""
+    monkeypatch.setattr(backends, "chosen", backends.Nft)
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,6 @@ def at_work(record: LabRecord, end: str) -> list[Relay]:
 def gone(record: LabRecord, end: str) -> None:
     """Wait until the last relay has ended."""
     until("no relay", lambda: "; ".join(each.alias() for each in at_work(record, end)), within=10)
-
-
-def now(record: LabRecord, end: str) -> Seen:
-    """What is shown of an end."""
-    (cable,) = with_impairments(record, [each for each in cables(record) if each.touches(end)])
-    seen = cable.a_impaired if cable.a == end else cable.b_impaired
-    assert seen is not None
-    return seen
 
 
 def address(record: LabRecord, end: str, *, six: bool = False) -> str:
@@ -144,11 +137,6 @@ class Way:
 def way(record: LabRecord, near: str) -> Iterator[Way]:
     with ExitStack() as stack:
         yield Way(stack, record, near)
-
-
-def within_bounds(events: int, share: float, count: int) -> bool:
-    """Whether so many of `count` are no surprise."""
-    return abs(events - count * share) <= FIVE_SIGMA * math.sqrt(count * share * (1 - share))
 
 
 def test_a_packet_waits_for_the_delay(record: LabRecord, near: str, way: Way) -> None:

@@ -18,7 +18,7 @@ from topologies.runtime.probe import kernel
 
 AT_ONCE = ("rate", "loss", "corruption")  # what needs no packet to wait but in a queue
 NO_RULES = '{"nftables": []}'
-WAITING = ("delay", "jitter", "duplicate", "reorder")
+WAITING = tuple(name.partition("_")[0] for name in WAITS)
 
 
 class Backend(Protocol):
