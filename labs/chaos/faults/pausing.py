@@ -135,9 +135,8 @@ class _Both:
         share = self._asked.share(time.monotonic())
         if abs(share - self._share) > STEP or (share == 0.0) != (self._share == 0.0):
             self._share = share
-            reshape(
-                self._netns, self._port, replace(self._before, rate=round(self._before.rate * (1 - min(share, MOST))))
-            )
+            rate = round(self._before.rate * (1 - min(share, MOST)))
+            reshape(self._netns, self._port, replace(self._before, rate=rate))
 
 
 def _bound(door: Door, interface: str, protocol: int) -> socket.socket:

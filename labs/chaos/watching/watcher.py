@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from labs.chaos.model import Counted, Event
 from labs.chaos.watching.counting import Counting
@@ -51,7 +51,7 @@ class Watched(Struct, frozen=True):
 
     events: tuple[Event, ...]
     missed: tuple[str, ...]
-    counted: tuple[Counted, ...] = ()
+    counted: tuple[Counted, ...]
 
 
 @contextmanager
@@ -91,17 +91,17 @@ def _ready(record: LabRecord, plan: Plan, at: Store) -> Callable[[Callable[[], b
                 node.look()
             counting.look(now)
             time.sleep(TICK)
-        return structs.replace(_gathered(nodes, stood), counted=counting.counted())
+        return _gathered(nodes, stood, counting)
 
     return work
 
 
-def _gathered(nodes: list["_Node"], stood: float) -> Watched:
+def _gathered(nodes: list["_Node"], stood: float, counting: Counting) -> Watched:
     events = sorted((event for node in nodes for event in node.events), key=lambda each: each.at)
     missed = [word for node in nodes for word in node.all_missed()]
     if stood > STOOD:
         missed.append(f"nobody looked for {stood * 1000:.0f} ms: events may have been so much earlier than it says")
-    return Watched(tuple(events), tuple(missed))
+    return Watched(tuple(events), tuple(missed), counting.counted())
 
 
 class _Node:

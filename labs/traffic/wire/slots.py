@@ -27,9 +27,8 @@ def shape(length: int, slots: int) -> tuple[int, int, int, int]:
     """Block and slot size in bytes, blocks, slots: at least so many for frames of a length, all equally far apart."""
     if slots < 1 or length < 1:
         raise Mistake(f"a ring of {slots} slots for frames of {length} bytes; both must be at least 1")
-    slot = (
-        1 << (HEADER + VIRTIO.size + length - 1).bit_length()
-    )  # a power of two, so that slots fill blocks without a rest
+    needed = HEADER + VIRTIO.size + length
+    slot = 1 << (needed - 1).bit_length()  # a power of two, so that slots fill blocks without a rest
     block = max(slot, PAGE * 16)
     blocks = -(-slots * slot // block)
     if blocks * block > LARGEST:
