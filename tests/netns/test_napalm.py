@@ -291,6 +291,14 @@ class Login:
         sock.connect((self.address, PORT))
         return sock
 
+    def refused(self) -> str:
+        """Why nobody can log in yet: sshd goes into the background before it listens."""
+        try:
+            self.socket().close()
+        except ConnectionRefusedError as error:
+            return str(error)
+        return ""
+
     def driver(self, *, timeout: int = 10, **options: Any) -> FRRDriver:
         arguments = {"sock": self.socket(), "port": PORT, "key_file": str(self.key), "inline_transfer": True, **options}
         return FRRDriver(self.address, "root", "", timeout, arguments)
@@ -311,7 +319,9 @@ def login(unnumbered: Live, tmp_path_factory: pytest.TempPathFactory) -> Login:
     address = unnumbered.loopback("spine1")
     kind, blob, *_ = spine.read("/run/sshd/host.pub").decode().split()
     (folder / "known").write_text(f"[{address}]:{PORT} {kind} {blob}\n")
-    return Login(unnumbered.door("leaf1"), address, folder / "key", folder / "known")
+    there = Login(unnumbered.door("leaf1"), address, folder / "key", folder / "known")
+    until("sshd on spine1 listens", there.refused, within=10)
+    return there
 
 
 STEADY = (
