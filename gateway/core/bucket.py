@@ -37,6 +37,10 @@ class Bucket:
             return 0.0
         return missing / self.rate if self.rate else float("inf")
 
+    def left(self, now: float) -> float:
+        """How much may be taken; 0 while there is a debt."""
+        return max(self._filled(now), 0.0)
+
     def change(self, per_minute: float, now: float) -> None:
         """Another limit from now on; debts stay."""
         level = self._filled(now)

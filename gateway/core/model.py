@@ -27,13 +27,36 @@ class Reason(StrEnum):
     NO_BACKEND = "no_backend"  # that may be used now
 
 
+class Tokens(Struct, frozen=True):
+    """How many, of a prompt and of an answer."""
+
+    prompt: int = 0
+    answer: int = 0
+
+    @property
+    def sum(self) -> int:
+        """Of both."""
+        return self.prompt + self.answer
+
+
+class Price(Struct, frozen=True):
+    """Of a token, in millionths of the money that budgets are in."""
+
+    prompt: float = 0.0
+    answer: float = 0.0
+
+    def of(self, tokens: Tokens) -> float:
+        """What so many cost, in millionths."""
+        return tokens.prompt * self.prompt + tokens.answer * self.answer
+
+
 class Ask(Struct, frozen=True):
-    """A request as far as deciding goes. `tokens` is what it may use at most: its prompt, estimated, and all that it
-    allows for the answer. `deadline` is when its client stops waiting; infinity where it never says."""
+    """A request as far as deciding goes. `most` is what it may use: its prompt, estimated, and all that it allows for
+    the answer. `deadline` is when its client stops waiting; infinity where it never says."""
 
     tenant: str
     model: str
-    tokens: int
+    most: Tokens
     priority: Priority = Priority.NORMAL
     deadline: float = float("inf")
     prefix: int | None = None  # a hash of how its prompt begins, where that may decide who serves

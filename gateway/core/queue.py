@@ -122,10 +122,11 @@ class Queue(Generic[T]):
 
     def sweep(self, now: float) -> list[tuple[Waiting[T], Reason]]:
         """Shed all whose time is out, wherever they stand: for when nobody takes any."""
-        gone = [each for each in self._all() if each.deadline <= now]
-        for each in gone:
-            self.leave(each)
-        return [(each, Reason.DEADLINE) for each in gone]
+        return self._drop([each for each in self._all() if each.deadline <= now], Reason.DEADLINE)
+
+    def empty(self, reason: Reason) -> list[tuple[Waiting[T], Reason]]:
+        """Shed all, for one reason."""
+        return self._drop(list(self._all()), reason)
 
     def leave(self, one: Waiting[T]) -> bool:
         """One gives up, its client being gone; whether it was waiting."""
@@ -145,6 +146,11 @@ class Queue(Generic[T]):
         kind.count -= 1
         kind.forget(len(busy))
         return line.waiting.pop() if newest else line.waiting.popleft()
+
+    def _drop(self, gone: list[Waiting[T]], reason: Reason) -> list[tuple[Waiting[T], Reason]]:
+        for each in gone:
+            self.leave(each)
+        return [(each, reason) for each in gone]
 
     def _least_wanted(self) -> Waiting[T]:
         """Take out the newest of the tenant that has most waiting in the lowest class that anybody waits in."""

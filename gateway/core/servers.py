@@ -1,6 +1,6 @@
 """The backends of one model: what each has under way, may have, and how it stands."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec import Struct
@@ -8,7 +8,7 @@ from msgspec import Struct
 from gateway.core import health
 from gateway.core.choosing import Candidate, choose
 from gateway.core.concurrency import Concurrency
-from gateway.core.health import Health, Rules
+from gateway.core.health import Health, Rules, State
 
 
 class Server(Struct, frozen=True):
@@ -16,6 +16,18 @@ class Server(Struct, frozen=True):
 
     name: str
     rack: str = ""
+
+
+class Standing(Struct, frozen=True):
+    """How a backend stands: its share of what it is sent, what it has under way and may have, and the seconds in which
+    it begins to answer (0 where that is not known)."""
+
+    server: Server
+    state: State
+    in_flight: int
+    limit: float
+    share: float
+    expected: float
 
 
 @dataclass(slots=True)
@@ -32,11 +44,28 @@ class Servers:
     """All that serve the same."""
 
     def __init__(self, servers: Iterable[Server], rules: Rules, draw: Callable[[int], int]) -> None:
-        self._all = {each.name: _Standing(each) for each in servers}
+        self._all: dict[str, _Standing] = {}
+        self._leaving: dict[str, _Standing] = {}  # no longer configured, but not done with what they have
         self._by_rack: dict[str, list[str]] = {}
-        for each in self._all.values():
-            self._by_rack.setdefault(each.server.rack, []).append(each.server.name)
         self._rules, self._draw = rules, draw
+        self.change(servers, rules)
+
+    def change(self, servers: Iterable[Server], rules: Rules) -> None:
+        """Others from now on; those that stay keep how they stand, those that go finish what they have."""
+        before = {**self._leaving, **self._all}
+        self._all, self._by_rack, self._rules = {}, {}, rules
+        for each in servers:
+            standing = before.pop(each.name, None) or _Standing(each)
+            standing.server = each
+            self._all[each.name] = standing
+            self._by_rack.setdefault(each.rack, []).append(each.name)
+        self._leaving = {name: each for name, each in before.items() if each.in_flight}
+
+    def standings(self, now: float) -> Iterator[Standing]:
+        """How each stands, for those who watch."""
+        for each in self._all.values():
+            limit, share = each.concurrency.limit, each.health.share(self._rules, now)
+            yield Standing(each.server, each.health.state, each.in_flight, limit, share, each.concurrency.expected)
 
     def choose(self, rack: str, now: float, *, tried: Collection[str] = (), prefix: int | None = None) -> str | None:
         """The backend for one more request; None where none takes it now.
@@ -76,17 +105,17 @@ class Servers:
 
     def began(self, name: str) -> None:
         """A request goes there."""
-        self._all[name].in_flight += 1
+        self._standing(name).in_flight += 1
 
     def answered(self, name: str, seconds: float, now: float) -> None:
         """Its answer began after so long, as the socket saw it."""
-        each = self._all[name]
+        each = self._standing(name)
         each.concurrency.answered(seconds, each.in_flight)
         each.health = health.answered(each.health, self._rules, now)
 
     def failed(self, name: str, now: float, *, full: bool) -> None:
         """A request failed there: refused, reset, garbled or out of time; `full`: for want of room."""
-        each = self._all[name]
+        each = self._standing(name)
         if full:
             each.concurrency.failed()
         others = [other.health for other in self._all.values() if other is not each]
@@ -94,7 +123,10 @@ class Servers:
 
     def ended(self, name: str) -> None:
         """A request is no more under way there, however it ended."""
-        self._all[name].in_flight -= 1
+        each = self._standing(name)
+        each.in_flight -= 1
+        if not each.in_flight:
+            self._leaving.pop(name, None)
 
     def passed(self, now: float) -> None:
         """Time has passed: who was ejected for long enough may come back."""
@@ -103,8 +135,13 @@ class Servers:
 
     def drain(self, name: str, now: float) -> None:
         """An operator takes one out of service; it finishes what it has."""
-        self._all[name].health = health.drained(self._all[name].health, now)
+        each = self._all[name]
+        each.health = health.drained(each.health, now)
 
     def take_back(self, name: str, now: float) -> None:
         """An operator takes one back."""
-        self._all[name].health = health.returned(self._all[name].health, now)
+        each = self._all[name]
+        each.health = health.returned(each.health, now)
+
+    def _standing(self, name: str) -> _Standing:
+        return self._all.get(name) or self._leaving[name]

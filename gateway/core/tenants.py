@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from gateway.core.bucket import Bucket
-from gateway.core.model import Ask, Reason, Refused
+from gateway.core.model import Ask, Price, Reason, Refused, Tokens
 
 NEVER = float("inf")
 
@@ -30,7 +30,7 @@ class Reserved(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Tenant:
-    """What a tenant has left. `price` arguments are money for one token, in millionths."""
+    """What a tenant has left. Money is in millionths."""
 
     limits: Limits
     requests: Bucket | None
@@ -44,38 +44,38 @@ class Tenant:
         """One that has used nothing of this minute, and has spent so much of its budget."""
         return cls(limits, _bucket(limits.requests_per_minute, now), _bucket(limits.tokens_per_minute, now), spent)
 
-    def reserve(self, ask: Ask, price: float, now: float) -> Reserved | Refused:
+    def reserve(self, ask: Ask, price: Price, now: float) -> Reserved | Refused:
         """Hold what a request may use; where any of it is not there, nothing is held."""
-        cost = ask.tokens * price
+        cost, tokens = price.of(ask.most), ask.most.sum
         if self.spent + self.held + cost > self.limits.budget:
             return Refused(Reason.BUDGET, NEVER)
         if self.running >= self.limits.concurrency:
             return Refused(Reason.CONCURRENCY)
         if self.requests is not None and not self.requests.has(1, now):
             return Refused(Reason.REQUESTS, self.requests.wait(1, now))
-        if self.tokens is not None and not self.tokens.has(ask.tokens, now):
-            return Refused(Reason.TOKENS, self.tokens.wait(ask.tokens, now))
+        if self.tokens is not None and not self.tokens.has(tokens, now):
+            return Refused(Reason.TOKENS, self.tokens.wait(tokens, now))
         if self.requests is not None:
             self.requests.take(1, now)
         if self.tokens is not None:
-            self.tokens.take(ask.tokens, now)
+            self.tokens.take(tokens, now)
         self.running += 1
         self.held += cost
-        return Reserved(ask.tokens, cost)
+        return Reserved(tokens, cost)
 
-    def settle(self, reserved: Reserved, used: int, price: float, now: float) -> None:
+    def settle(self, reserved: Reserved, used: Tokens, price: Price, now: float) -> None:
         """End what was reserved, by the tokens that were really used: less is given back, more is a debt."""
         self.running -= 1
         self.held = max(self.held - reserved.cost, 0.0)
-        self.spent += used * price
-        if self.tokens is not None and used < reserved.tokens:
-            self.tokens.give(reserved.tokens - used, now)
+        self.spent += price.of(used)
+        if self.tokens is not None and used.sum < reserved.tokens:
+            self.tokens.give(reserved.tokens - used.sum, now)
         elif self.tokens is not None:
-            self.tokens.take(used - reserved.tokens, now)
+            self.tokens.take(used.sum - reserved.tokens, now)
 
     def cancel(self, reserved: Reserved, now: float) -> None:
         """End what was reserved and never began: the request counts for nothing."""
-        self.settle(reserved, 0, 0.0, now)
+        self.settle(reserved, Tokens(), Price(), now)
         if self.requests is not None:
             self.requests.give(1, now)
 

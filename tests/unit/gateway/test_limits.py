@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.bucket import Bucket
-from gateway.core.model import Ask, Reason, Refused
+from gateway.core.model import Ask, Price, Reason, Refused, Tokens
 from gateway.core.tenants import NEVER, Limits, Reserved, Tenant
 
-ASK = Ask("t", "m", tokens=100)
+FREE, ONE = Price(), Price(1.0, 1.0)
+ASK = Ask("t", "m", Tokens(60, 40))
 
 
 def held(told: Reserved | Refused) -> Reserved:
@@ -82,37 +83,37 @@ def test_what_is_not_there_is_refused_and_nothing_is_held() -> None:
         (Limits(budget=150), Reason.BUDGET, NEVER),
     ):
         tenant = Tenant.of(limits, 0)
-        held(tenant.reserve(ASK, 1.0, 0))
+        held(tenant.reserve(ASK, ONE, 0))
         before = (tenant.running, tenant.held)
 
-        assert why(tenant.reserve(ASK, 1.0, 0)) == (reason, pytest.approx(wait))
+        assert why(tenant.reserve(ASK, ONE, 0)) == (reason, pytest.approx(wait))
         assert (tenant.running, tenant.held) == before
 
 
 def test_what_was_not_used_is_given_back() -> None:
     """So that an answer which is shorter than it might have been costs what it is."""
     tenant = Tenant.of(Limits(tokens_per_minute=100, budget=1000), 0)
-    tenant.settle(held(tenant.reserve(ASK, 1.0, 0)), used=40, price=1.0, now=0)
+    tenant.settle(held(tenant.reserve(ASK, ONE, 0)), used=Tokens(30, 10), price=ONE, now=0)
 
-    assert why(tenant.reserve(ASK, 1.0, 0)) == (Reason.TOKENS, pytest.approx(24))
+    assert why(tenant.reserve(ASK, ONE, 0)) == (Reason.TOKENS, pytest.approx(24))
     assert (tenant.spent, tenant.held, tenant.running) == (40, 0, 0)
-    held(tenant.reserve(ASK, 1.0, 24))
+    held(tenant.reserve(ASK, ONE, 24))
 
 
 def test_what_was_used_beyond_is_a_debt() -> None:
     """A prompt is only estimated beforehand."""
     tenant = Tenant.of(Limits(tokens_per_minute=100), 0)
-    tenant.settle(held(tenant.reserve(ASK, 0.0, 0)), used=150, price=0.0, now=0)
+    tenant.settle(held(tenant.reserve(ASK, FREE, 0)), used=Tokens(110, 40), price=FREE, now=0)
 
-    assert why(tenant.reserve(Ask("t", "m", 10), 0.0, 30)) == (Reason.TOKENS, pytest.approx(6))
+    assert why(tenant.reserve(Ask("t", "m", Tokens(10)), FREE, 30)) == (Reason.TOKENS, pytest.approx(6))
 
 
 def test_one_that_never_began_counts_for_nothing() -> None:
     """Neither as a request nor by its tokens."""
     tenant = Tenant.of(Limits(requests_per_minute=1, tokens_per_minute=100, budget=100, concurrency=1), 0)
-    tenant.cancel(held(tenant.reserve(ASK, 1.0, 0)), 0)
+    tenant.cancel(held(tenant.reserve(ASK, ONE, 0)), 0)
 
-    held(tenant.reserve(ASK, 1.0, 0))
+    held(tenant.reserve(ASK, ONE, 0))
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 100)), max_size=40))
@@ -120,13 +121,13 @@ def test_a_budget_is_never_passed_by_what_was_foreseen(asked: list[tuple[int, in
     """Whatever ends when: reserved and spent together stay below it, but for tokens that nobody foresaw."""
     tenant, open_, beyond = Tenant.of(Limits(budget=500), 0), [], 0.0
     for tokens, used in asked:
-        told = tenant.reserve(Ask("t", "m", tokens), 1.0, 0)
+        told = tenant.reserve(Ask("t", "m", Tokens(tokens)), ONE, 0)
         if isinstance(told, Reserved):
             open_.append((told, used))
         elif open_:
             reserved, really = open_.pop(0)
             beyond += max(really - reserved.tokens, 0)
-            tenant.settle(reserved, really, 1.0, 0)
+            tenant.settle(reserved, Tokens(really), ONE, 0)
         assert tenant.spent + tenant.held <= 500 + beyond
     assert tenant.running == len(open_)
 
@@ -134,9 +135,9 @@ def test_a_budget_is_never_passed_by_what_was_foreseen(asked: list[tuple[int, in
 def test_other_limits_hold_from_now_on() -> None:
     """What a tenant owes it goes on owing, and one that had no limit gets a whole minute."""
     tenant = Tenant.of(Limits(tokens_per_minute=100), 0)
-    held(tenant.reserve(ASK, 0.0, 0))
+    held(tenant.reserve(ASK, FREE, 0))
     tenant.change(Limits(tokens_per_minute=600, requests_per_minute=1), 0)
 
-    assert why(tenant.reserve(ASK, 0.0, 0)) == (Reason.TOKENS, pytest.approx(10))
-    held(tenant.reserve(ASK, 0.0, 10))
-    assert why(tenant.reserve(ASK, 0.0, 20)) == (Reason.REQUESTS, pytest.approx(50))
+    assert why(tenant.reserve(ASK, FREE, 0)) == (Reason.TOKENS, pytest.approx(10))
+    held(tenant.reserve(ASK, FREE, 10))
+    assert why(tenant.reserve(ASK, FREE, 20)) == (Reason.REQUESTS, pytest.approx(50))

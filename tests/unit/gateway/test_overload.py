@@ -4,7 +4,7 @@ import pytest
 from world import World
 
 from gateway.core.admission import Admitted
-from gateway.core.model import Ask, Priority, Reason, Refused
+from gateway.core.model import Ask, Priority, Reason, Refused, Tokens
 
 FOUR = {"m1": "r1", "m2": "r1", "m3": "r2", "m4": "r2"}
 CAPACITY = 400  # answers a second: four backends with ten slots of a tenth of a second
@@ -97,8 +97,8 @@ def test_who_cannot_be_answered_in_time_is_refused_at_once() -> None:
     world = World(FOUR)
     world.load(50, begin=0, end=5)
     world.run(10)
-    hopeless = Ask("a", "m", 1, deadline=world.now + 0.05)
-    hopeful = Ask("a", "m", 1, deadline=world.now + 0.2)
+    hopeless = Ask("a", "m", Tokens(1), deadline=world.now + 0.05)
+    hopeful = Ask("a", "m", Tokens(1), deadline=world.now + 0.2)
 
     assert world.core.asked(hopeless, world.now) == (None, Refused(Reason.DEADLINE, float("inf")), [])
     assert isinstance(world.core.asked(hopeful, world.now)[1], Admitted)
@@ -131,8 +131,7 @@ def test_everything_that_was_held_is_given_back() -> None:
     world.run(60)
 
     assert world.core.door.inside == 0
-    assert all(len(queue) == 0 for queue in world.core._queues.values())
-    assert all((each.running, each.held) == (0, 0) for each in world.core._tenants.values())
-    assert all(
-        each.in_flight == 0 for servers in world.core._servers.values() for each in servers.candidates(world.now)
-    )
+    tenants = [world.core.tenant(name) for name in ("a", "b", "c")]
+    assert [(each.running, each.held) for each in tenants] == [(0, 0)] * 3
+    ((_, waiting, backends),) = world.core.standings(world.now)
+    assert (waiting, [each.in_flight for each in backends]) == (0, [0] * 4)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from gateway.core.admission import Admitted, Core, Settled, Setup, Ticket
-from gateway.core.model import Ask, Priority, Refused
+from gateway.core.admission import Admitted, Core, Model, Settled, Setup, Ticket
+from gateway.core.model import Ask, Priority, Refused, Tokens
 from gateway.core.queue import Patience
 from gateway.core.servers import Server
 from gateway.core.tenants import Limits
@@ -61,7 +61,7 @@ class World:
         self._hedging = hedging
         servers = tuple(Server(name, rack) for name, rack in backends.items())
         tenants = {name: Limits() for name in ("a", "b", "c")}
-        setup = Setup(tenants, {"m": servers}, rack="r1", patience=Patience(target=0.1, interval=0.5, room=500))
+        setup = Setup(tenants, {"m": Model(servers)}, rack="r1", patience=Patience(target=0.1, interval=0.5, room=500))
         self.core = Core(setup, self._random.randrange, 0.0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -94,7 +94,7 @@ class World:
     def _ask(self, tenant: str, priority: Priority, tries: int) -> None:
         self.asked.append((self.now, tenant))
         call = Call(tenant, priority, self.now, self.now + self._patience, tries)
-        ask = Ask(tenant, "m", tokens=100, priority=priority, deadline=call.deadline)
+        ask = Ask(tenant, "m", Tokens(50, 50), priority=priority, deadline=call.deadline)
         ticket, told, settled = self.core.asked(ask, self.now)
         self._settle(settled)
         if ticket is None:
@@ -172,7 +172,7 @@ class World:
             self.good.append((self.now, call.priority, call.tenant))
         elif call.tries:
             self._later(self._random.uniform(0.2, 1.0), lambda: self._ask(call.tenant, call.priority, call.tries - 1))
-        self._end(call, 100)
+        self._end(call, Tokens(50, 50))
 
     def _failed(self, call: Call, name: str) -> None:
         if not self._at_it(call, name):
@@ -184,9 +184,9 @@ class World:
             self._send(call, again.backend)
         elif not call.ticket.backends:
             self.told["failed"] += 1
-            self._end(call, 0)
+            self._end(call, Tokens())
 
-    def _end(self, call: Call, used: int) -> None:
+    def _end(self, call: Call, used: Tokens) -> None:
         ticket = call.ticket
         assert ticket is not None
         del self._calls[id(ticket)]
