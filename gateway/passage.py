@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.config.settings import Route
 from gateway.core.admission import Admitted, Core, Settled, Ticket
 from gateway.core.model import Ask, Priority, Reason, Refused, Tokens
 from gateway.reaching import Reach, Reaches
+from gateway.record import Done
 from gateway.upstream.model import Answer, Call, Failed, Trouble
 
 TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -65,6 +67,19 @@ class Passing:
     spent: float = 0.0
     first: float = 0.0
     tries: int = 0
+
+    def recorded_in(self, done: Done) -> Done:
+        """The record of a request, with what is known here of its way."""
+        return replace(
+            done,
+            model=self.route.model,
+            backend=self.backend,
+            rack=self.reach.part.rack if self.reach else "",
+            tries=self.tries,
+            cost=self.ticket.lane.price.of(done.tokens),
+            waited=self.waited,
+            first=self.first,
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.config.model import BackendPart
+from gateway.config.model import BackendPart, TimesPart, TlsPart
 from gateway.upstream.model import Headers, Upstream
 
-Opener = Callable[[BackendPart], Upstream]
+Opener = Callable[[BackendPart, TimesPart], Upstream]
+Same = tuple[str, str, TlsPart, TimesPart]
 Secret = Callable[[str], str]
 
 
@@ -41,7 +42,7 @@ class Reaches:
     open: Opener
     secret: Secret
     _all: dict[tuple[str, str], Reach] = field(default_factory=dict)
-    _clients: dict[tuple[str, str], _Client] = field(default_factory=dict)
+    _clients: dict[Same, _Client] = field(default_factory=dict)
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def find(self, model: str, backend: str) -> Reach | None:
@@ -52,15 +53,15 @@ class Reaches:
         """Each with its model and name."""
         return list(self._all.items())
 
-    def change(self, backends: Mapping[str, Mapping[str, BackendPart]]) -> None:
+    def change(self, backends: Mapping[str, Mapping[str, BackendPart]], times: TimesPart) -> None:
         """Others from now on; those that go finish what is under way. Where it raises nothing has changed."""
-        clients: dict[tuple[str, str], _Client] = {}
+        clients: dict[Same, _Client] = {}
         found: dict[tuple[str, str], Reach] = {}
         for model, parts in backends.items():
             for name, part in parts.items():
-                same = (part.url, part.client)
+                same = (part.url, part.client, part.tls, times)
                 if same not in clients:
-                    clients[same] = self._clients.get(same) or _Client(self.open(part))
+                    clients[same] = self._clients.get(same) or _Client(self.open(part, times))
                 headers = ((b"authorization", f"Bearer {self.secret(part.key)}".encode()),) if part.key else ()
                 found[model, name] = Reach(clients[same], part, headers)
         gone = [client for same, client in self._clients.items() if same not in clients]

@@ -19,6 +19,15 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the file: a key that is not known is refused."""
 
 
+class TlsPart(Part, frozen=True):
+    """Files in PEM form. `ca` says whose certificates are trusted: those of clients, who must then show one, where the
+    gateway listens; a backend's where it asks."""
+
+    certificate: str = ""
+    key: str = ""
+    ca: str = ""
+
+
 class BackendPart(Part, frozen=True):
     """A server of models. Its name is its host and port where none is given; `key` says where the key is that it wants:
     `env:NAME` or `file:PATH`; `check` is the path that is asked whether it is well, empty for none."""
@@ -29,6 +38,7 @@ class BackendPart(Part, frozen=True):
     key: str = ""
     client: Literal["http1", "aiohttp"] = "http1"
     check: Annotated[str, Meta(pattern="^(/.*)?$")] = "/health"
+    tls: TlsPart = TlsPart()
 
 
 class PricePart(Part, frozen=True):
@@ -46,6 +56,7 @@ class ModelPart(Part, frozen=True):
     fallback: tuple[Name, ...] = ()
     served_as: str = ""
     price: PricePart = PricePart()
+    affinity: Annotated[bool, Meta(description="Requests that begin the same go to the same backend.")] = False
     answer_tokens: Annotated[Count, Meta(description="Held for an answer whose request sets no bound.")] = 512
 
 
@@ -73,7 +84,8 @@ class KeyPart(Part, frozen=True):
 
 class TimesPart(Part, frozen=True):
     """How long is waited for what: a client's head and body, a connection to a backend, an answer's beginning, its next
-    piece, a client that does not read; and how long a stop waits for what is under way."""
+    piece, a client that does not read. A gateway that stops is not ready, but serves, while it is `quiet`, and then
+    waits for what is under way while it drains."""
 
     head: Seconds = 10.0
     body: Seconds = 30.0
@@ -81,6 +93,7 @@ class TimesPart(Part, frozen=True):
     begin: Seconds = 600.0
     idle: Seconds = 60.0
     reader: Seconds = 60.0
+    quiet: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     drain: Seconds = 30.0
 
 
@@ -129,7 +142,9 @@ class GatewayFile(Part, frozen=True):
     tenants: dict[Name, TenantPart] = {}
     keys: tuple[KeyPart, ...] = ()
     listen: str = "127.0.0.1:8080"
+    admin: str = "127.0.0.1:8081"
     rack: str = ""
+    tls: TlsPart = TlsPart()
     times: TimesPart = TimesPart()
     door: DoorPart = DoorPart()
     queue: QueuePart = QueuePart()

@@ -25,11 +25,13 @@ NONE = Allowed(share=0.0, saved=0.0, a_second=0.0)
 
 class Route(Struct, frozen=True):
     """What a name that clients ask for means: a model, what its backends call it, what is held for an answer without a
-    bound, and which models are asked where it cannot be had."""
+    bound, whether what begins
+    the same goes to the same backend, and which models are asked where it cannot be had."""
 
     model: str
     served_as: str
     answer_tokens: int
+    affinity: bool
     fallback: tuple[str, ...]
 
 
@@ -49,6 +51,7 @@ def settle(text: str, place: str) -> Settings:
     document = parse(text, place)
     file = document.decode(GatewayFile)
     address(file.listen, document.at("listen"))
+    address(file.admin, document.at("admin"))
     return Settings(
         file,
         _setup(file, document),
@@ -135,7 +138,7 @@ def _routes(file: GatewayFile, document: Document) -> dict[str, Route]:
         _known(model.fallback, file, document.at("models", name, "fallback"))
         if name in model.fallback:
             raise Mistake(f"{document.at('models', name, 'fallback')}: {name} cannot fall back to itself")
-        route = Route(name, model.served_as or name, model.answer_tokens, model.fallback)
+        route = Route(name, model.served_as or name, model.answer_tokens, model.affinity, model.fallback)
         for called in (name, *model.aliases):
             if called in routes or (called != name and called in file.models):
                 raise Mistake(f"{document.at('models', name, 'aliases')}: {called!r} means another model already")

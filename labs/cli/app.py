@@ -7,6 +7,7 @@ from labs.cli import (
     automation_commands,
     balance_command,
     drain_commands,
+    gateway_commands,
     lab_commands,
     link_commands,
     load_command,
@@ -34,6 +35,7 @@ def build() -> typer.Typer:
     _scenario_commands(app)
     _traffic_commands(app)
     _look_commands(app)
+    _service_commands(app)
     return app
 
 
@@ -41,6 +43,11 @@ def _lab_commands(app: typer.Typer) -> None:
     panel = "Labs"
     for function in (lab_commands.up, lab_commands.down, lab_commands.ls, lab_commands.show, look_commands.check):
         app.command(function.__name__, rich_help_panel=panel)(function)
+
+
+def _service_commands(app: typer.Typer) -> None:
+    panel = "Services"
+    app.add_typer(gateway_commands.build(), name="gateway", rich_help_panel=panel)
 
 
 def _node_commands(app: typer.Typer) -> None:

@@ -1,0 +1,84 @@
+"""`closlab gateway`: run a gateway, write a file to begin with, make keys. What they need is imported inside, for the
+whole command line is built for each of its commands."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.errors import Fault, Mistake
+
+FILE = Annotated[Path, typer.Argument(help="The gateway's file.", metavar="FILE")]
+BEGIN = """\
+# A gateway in front of one model. `closlab gateway serve {path}` runs it; it reads this file anew when it changes.
+listen: 127.0.0.1:8080
+admin: 127.0.0.1:8081      # /metrics, /healthz, /readyz
+
+models:
+  {model}:
+    backends:
+      - url: {url}
+
+tenants:
+  me:
+    requests_per_minute: 600
+
+keys:
+  - tenant: me
+    sha256: {digest}
+"""
+
+
+def serve(file: FILE = Path("gateway.yml")) -> None:
+    """Run a gateway until SIGTERM."""
+    from gateway.running import run
+
+    run(file)
+
+
+def check(file: FILE = Path("gateway.yml")) -> None:
+    """Read a gateway's file, and say what is wrong with it or what is in it."""
+    from gateway.config import reading
+
+    settings = reading.read(file)
+    for name, backends in settings.backends.items():
+        typer.echo(f"{name}: {', '.join(backends)}")
+    typer.echo(f"{len(settings.setup.tenants)} tenants, {len(settings.keys)} keys")
+
+
+def init(
+    file: FILE = Path("gateway.yml"),
+    model: Annotated[str, typer.Option(help="The model's name.")] = "llama",
+    backend: Annotated[str, typer.Option(help="URL of a server of it.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Write a gateway's file to begin with, and show the key for it, this once."""
+    from gateway import keys
+
+    key = keys.made(os.urandom(keys.BYTES))
+    text = BEGIN.format(path=file, model=model, url=backend, digest=keys.digest(key.encode()).hex())
+    try:
+        with file.open("x") as new:
+            new.write(text)
+    except FileExistsError:
+        raise Mistake(f"{file}: is there already; give another name, or remove it") from None
+    except OSError as error:
+        raise Fault(f"{file}: cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {file}", err=True)
+    typer.echo(key)
+
+
+def key() -> None:
+    """Make a key: its text on stdout, this once, and what stands for it in the file on stderr."""
+    from gateway import keys
+
+    made = keys.made(os.urandom(keys.BYTES))
+    typer.echo(f"keys:\n  - sha256: {keys.digest(made.encode()).hex()}\n    tenant: ...", err=True)
+    typer.echo(made)
+    sys.stdout.flush()
+
+
+COMMANDS = (serve, check, init, key)
+EXTRA = ("aiohttp", "httptools", "prometheus_client", "uvicorn", "uvloop")
+"""What `serve` needs beside the base of closlab."""

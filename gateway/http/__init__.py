@@ -1,0 +1,1 @@
+"""The edge that speaks HTTP: OpenAI's shapes in, OpenAI's shapes out."""

@@ -1,0 +1,99 @@
+"""What uvicorn's protocol does not do by itself: bounds of a head's size and time, of readers that do not read, and of
+connections in all. Each costs a timer or a comparison where it is not met."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.config.model import GatewayFile
+
+REFUSED = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Guarded(HttpToolsProtocol):
+    """A connection of a client. `told` gives the gateway's file as it is now."""
+
+    def __init__(self, told: Callable[[], GatewayFile], *args: Any, **words: Any) -> None:
+        super().__init__(*args, **words)
+        self._told = told
+        self._size = 0  # of the head that is coming in
+        self._coming = False
+        self._waiting: asyncio.TimerHandle | None = None  # for a head
+        self._reading: asyncio.TimerHandle | None = None  # the client, for what is written
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
+        """Take it, or end it at once where there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._told().door.connections:
+            self._refuse(b"503 Service Unavailable")
+        else:
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._forget()
+        if self._reading is not None:
+            self._reading.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came in; as long as it is of a head, it counts."""
+        if self._waiting is None and not self._coming:
+            self._wait()
+        self._coming = True
+        self._size += len(data)
+        super().data_received(data)
+        if self._waiting is not None and self._size > self._told().door.head_bytes:
+            self._refuse(b"431 Request Header Fields Too Large")
+
+    def on_headers_complete(self) -> None:
+        """A head is whole, and what follows is a body or another head."""
+        self._forget()
+        if self._size > (most := self._told().door.head_bytes):  # which may be the body's beginning
+            size = sum(len(name) + len(value) for name, value in self.headers)
+            if size > most:
+                self._refuse(b"431 Request Header Fields Too Large")
+                raise ValueError(f"a head of {size} bytes")  # so that the parser goes no further
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is whole."""
+        self._coming, self._size = False, 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no request; where it was one that is refused, that is said already."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is answered."""
+        super().pause_writing()
+        self._reading = self.loop.call_later(self._told().times.reader, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        super().resume_writing()
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(self._told().times.head, self._late)
+
+    def _forget(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _late(self) -> None:
+        self._waiting = None
+        self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        self._forget()
+        if not self.transport.is_closing():
+            self.transport.write(REFUSED % status)
+            self.transport.close()

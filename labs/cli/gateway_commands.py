@@ -1,0 +1,38 @@
+"""`closlab gateway`: the commands of the gateway, which is a product of its own, under this command line."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+
+from gateway import command
+from gateway.errors import GatewayError, Mistake
+from labs.extras import equip
+from topologies import errors
+
+P = ParamSpec("P")
+
+
+def build() -> typer.Typer:
+    """All of them."""
+    app = typer.Typer(no_args_is_help=True, help="An AI API gateway.")
+    for function in command.COMMANDS:
+        app.command(function.__name__)(_told(function))
+    return app
+
+
+def _told(function: Callable[P, None]) -> Callable[P, None]:
+    """What goes wrong in the gateway's own words, as this command line ends on it."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **words: P.kwargs) -> None:
+        if function is command.serve:
+            equip(command.EXTRA, "gateway")
+        try:
+            function(*args, **words)
+        except GatewayError as error:
+            kind = errors.Mistake if isinstance(error, Mistake) else errors.Fault
+            raise kind(str(error)) from None
+
+    return wrapped
