@@ -15,6 +15,13 @@ class Open(Protocol):
         ...
 
 
+def http1(url: str, *, tls: ssl.SSLContext | None, patience: Patience, bounds: Bounds | None = None) -> Upstream:
+    """Our own."""
+    from gateway.upstream.http1 import Http1
+
+    return Http1(url, tls=tls, patience=patience, bounds=bounds)
+
+
 def aiohttp(url: str, *, tls: ssl.SSLContext | None, patience: Patience, bounds: Bounds | None = None) -> Upstream:
     """By aiohttp, which is loaded here."""
     from gateway.upstream.aio import Aio
@@ -22,4 +29,4 @@ def aiohttp(url: str, *, tls: ssl.SSLContext | None, patience: Patience, bounds:
     return Aio(url, tls=tls, patience=patience, bounds=bounds)
 
 
-UPSTREAMS: Mapping[str, Open] = {"aiohttp": aiohttp, "http1": aiohttp}
+UPSTREAMS: Mapping[str, Open] = {"aiohttp": aiohttp, "http1": http1}

@@ -32,6 +32,7 @@ class AioAnswer:
             async with asyncio.timeout(self._idle):
                 piece = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
+            self._response.close()
             raise _failed(error) from None
         self._whole = not piece
         return piece
