@@ -29,12 +29,12 @@ class Server(uvicorn.Server):
         yield
 
 
-def listener(app: Any, told: Callable[[], GatewayFile], tls: TlsPart) -> Server:
+def listener(app: Any, told: Callable[[], GatewayFile], tls: TlsPart, protocol: type[Guarded] = Guarded) -> Server:
     """A server for an ASGI app; `told` gives the gateway's file as it is now."""
     _tried(lambda: _server_side(tls), tls)
     config = uvicorn.Config(
         app,
-        http=partial(Guarded, told),  # type: ignore[arg-type]  # it is called, as the class would be
+        http=partial(protocol, told),  # type: ignore[arg-type]  # it is called, as the class would be
         loop="none",
         ws="none",
         lifespan="off",

@@ -23,7 +23,8 @@ Clock = Callable[[], float]
 
 @dataclass(slots=True, eq=False)
 class Gateway:
-    """Both edges have the same one. `clock` is the core's, `wall` Unix time."""
+    """Both edges have the same one. `clock` is the core's: the loop's own would be too coarse, for uvloop's
+    goes by milliseconds. `wall` is Unix time."""
 
     settings: Settings
     core: Core

@@ -3,11 +3,17 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
+from gateway.config.settings import address
+from gateway.errors import Mistake
 from gateway.serving import Serving
+from gateway.sim.model import PROFILES
+from gateway.sim.serving import simulate
 
 UNFINISHED = "ASGI callable returned without completing response."
 """What uvicorn says of an answer that broke off behind us, which is recorded already, as it closes its connection."""
@@ -15,10 +21,26 @@ UNFINISHED = "ASGI callable returned without completing response."
 
 def run(path: Path) -> None:
     """Serve until a signal says to stop; what an operator should know goes to stderr."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="gateway: %(message)s")
+    _run("gateway", _serve(path))
+
+
+def simulated(model: str, profile: str, listen: str, seed: int) -> None:
+    """Simulate a server of a model until a signal says to stop; where it listens goes to stdout."""
+    address(listen, "--listen")
+    if profile not in PROFILES:
+        raise Mistake(f"--profile: no profile {profile!r}; there are {', '.join(PROFILES)}")
+    _run("simulator", simulate(model, PROFILES[profile], listen, seed, _tell))
+
+
+def _run(name: str, work: Coroutine[Any, Any, None]) -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"{name}: %(message)s")
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != UNFINISHED)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(path))
+        runner.run(work)
+
+
+def _tell(what: str) -> None:
+    print(what, flush=True)
 
 
 async def _serve(path: Path) -> None:

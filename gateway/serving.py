@@ -7,6 +7,7 @@ within the drain time. A second one cuts everything off.
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -42,7 +43,7 @@ class Serving:
     async def run(self) -> None:
         """Serve until a signal says to stop. Raises Mistake or Fault where it cannot begin."""
         file = self._settings.file
-        gateway = Gateway.of(self._settings, opened, reading.secret, asyncio.get_running_loop().time)
+        gateway = Gateway.of(self._settings, opened, reading.secret, time.monotonic)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(gateway.reaches.close)
             stack.enter_context(self._heeding(gateway))

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, cast
 
 import httptools
@@ -120,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._headers, self._size, self._interim = [], 0, 0
         self._heard = self._in_body = self._closes = self._complete = self._keeps = False
         self._transport.write(head + body)
-        self._sent = self.loop.time()
+        self._sent = monotonic()
         self._wait(self._patience.begin)
         try:
             await begun
@@ -247,7 +248,7 @@ class Connection(asyncio.Protocol):
     def _begin(self, answer: Http1Answer) -> None:
         """The body has begun, or the whole answer has none."""
         begun, self._begun = self._begun, None
-        answer.seconds = max(self.loop.time() - self._age() - self._sent, 0.0)
+        answer.seconds = max(monotonic() - self._age() - self._sent, 0.0)
         if begun is not None and not begun.done():
             begun.set_result(None)
 

@@ -27,7 +27,7 @@ def _told(function: Callable[P, None]) -> Callable[P, None]:
 
     @wraps(function)
     def wrapped(*args: P.args, **words: P.kwargs) -> None:
-        if function is command.serve:
+        if function in (command.serve, command.sim):
             equip(command.EXTRA, "gateway")
         try:
             function(*args, **words)

@@ -1,0 +1,201 @@
+"""The simulator over HTTP: OpenAI's API as vLLM has it, its metrics, and what it is told while it runs. ASGI 3."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from itertools import count
+from typing import Any, TypeVar
+
+import msgspec
+from prometheus_client.exposition import choose_encoder
+
+from gateway.http.errors import Wrong
+from gateway.http.guard import Guarded
+from gateway.http.incoming import Message, Receive, Send, Watch, body
+from gateway.sim.asked import Asked, Embed, embedded, read
+from gateway.sim.model import Kind, Settings
+from gateway.sim.running import Ask, Simulator
+from gateway.sim.shapes import Chat, Completion, Response
+from gateway.upstream.model import Headers
+
+T = TypeVar("T", Asked, Embed)
+SHAPES: Mapping[str, Callable[[str, int, int], Chat | Response]] = {
+    "/v1/chat/completions": Chat,
+    "/v1/completions": Completion,
+    "/v1/responses": Response,
+}
+JSON, STREAM = b"application/json", b"text/event-stream; charset=utf-8"
+BODY = 64 << 20
+TRANSPORT = "closlab.transport"
+STATUSES = {Kind.ERROR: 500, Kind.BUSY: 503, Kind.RATELIMIT: 429}
+
+
+class Reached(Guarded):
+    """A connection that an app can cut off, or say anything on."""
+
+    def on_message_begin(self) -> None:
+        """Hand the transport to the app."""
+        super().on_message_begin()
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]  # there is a key of ours besides
+        scope[TRANSPORT] = self.transport
+
+
+class App:
+    """One simulator's."""
+
+    def __init__(self, simulator: Simulator, wall: Callable[[], float]) -> None:
+        self._simulator, self._wall = simulator, wall
+        self._numbers = count(1)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """One request."""
+        task = asyncio.current_task()
+        assert task is not None, "a server runs in tasks"
+        watch: Watch | None = None
+        try:
+            sent = await body(receive, 0, most=BODY, within=30)
+            watch = Watch(receive, task)
+            await self._answer(scope, sent, send)
+        except Wrong as wrong:
+            await _whole(send, wrong.status, JSON, wrong.body, wrong.headers)
+        except ConnectionResetError:
+            pass  # nobody is there to be told
+        except asyncio.CancelledError:
+            if watch is None or not watch.gone:
+                raise
+            task.uncancel()
+        finally:
+            if watch is not None:
+                watch.stop()
+
+    async def _answer(self, scope: Message, sent: bytes, send: Send) -> None:
+        path, method, simulator = scope["path"], scope["method"], self._simulator
+        match method, path:
+            case "GET", "/health":
+                await _whole(send, 200 if simulator.settings.failing.healthy else 503, JSON, b"")
+            case "GET", "/metrics":
+                encode, kind = choose_encoder(dict(scope["headers"]).get(b"accept", b"").decode("latin-1"))
+                await _whole(send, 200, kind.encode(), encode(simulator.metrics.registry))
+            case "GET", "/v1/models":
+                model = {"id": simulator.model, "object": "model", "created": 0, "owned_by": "closlab-sim"}
+                await _json(send, {"object": "list", "data": [model]})
+            case "GET", "/admin/config":
+                await _json(send, simulator.settings)
+            case "POST", "/admin/config":
+                simulator.change(read(sent, Settings))
+                await _json(send, simulator.settings)
+            case "POST", "/v1/embeddings":
+                failing = await self._fail(scope, send)
+                if not failing:
+                    await _json(send, embedded(self._known(read(sent, Embed))))
+            case "POST", _ if path in SHAPES:
+                if not (failing := await self._fail(scope, send)) or failing in (Kind.CUT, Kind.STALL):
+                    await self._say(path, self._known(read(sent, Asked)), scope, send, failing)
+            case _:
+                raise Wrong(404, "NotFoundError", f"no {method} {path} here")
+
+    def _known(self, asked: T) -> T:
+        if asked.model != self._simulator.model:
+            raise Wrong(404, "NotFoundError", f"The model `{asked.model}` does not exist.", param="model")
+        return asked
+
+    async def _fail(self, scope: Message, send: Send) -> Kind | None:
+        """Fail a request, where its turn has come; returns how, if so. What fails in the middle has still to begin."""
+        simulator = self._simulator
+        failing, transport = simulator.settings.failing, scope[TRANSPORT]
+        if not failing.rate or simulator.chance.random() >= failing.rate:
+            return None
+        if (status := STATUSES.get(failing.kind)) is not None:
+            headers = ((b"retry-after", b"1"),) if failing.kind is Kind.RATELIMIT else ()
+            raise Wrong(status, "InternalServerError", "told to fail", headers=headers)
+        if failing.kind is Kind.SILENCE:
+            await asyncio.Event().wait()
+        if failing.kind is Kind.GARBLE:
+            transport.write(b"\x00 this is no HTTP \xff\r\n\r\n")
+            transport.close()
+        if failing.kind is Kind.REFUSE:
+            transport.abort()
+        return failing.kind
+
+    async def _say(self, path: str, asked: Asked, scope: Message, send: Send, failing: Kind | None) -> None:
+        simulator = self._simulator
+        shape = SHAPES[path](simulator.model, next(self._numbers), int(self._wall()))
+        async with simulator.asking(asked.text, asked.most) as ask:
+            if not simulator.engine.fits(ask.prompt, asked.most):
+                what = f"{ask.prompt} tokens of prompt and {asked.most} of answer are more than fit"
+                raise Wrong(400, "BadRequestError", what, param="messages")
+            telling = Telling(ask, asked.stops)
+            if asked.stream:
+                await _start(send, 200, STREAM)
+                for each in shape.first():
+                    await _piece(send, each)
+            pieces = []
+            async for piece in telling.pieces():
+                pieces.append(piece)
+                if failing is not None and len(pieces) > ask.answer.length // 2:
+                    await self._break_off(scope, failing)
+                if asked.stream and piece:
+                    await _piece(send, shape.piece(piece, len(pieces)))
+        text, got = "".join(pieces), telling.got
+        if not asked.stream:
+            await _json(send, shape.whole(ask, text, got, telling.finish))
+            return
+        tell = asked.stream_options is not None and asked.stream_options.include_usage
+        await _piece(send, b"".join(shape.last(ask, text, got, telling.finish, tell=tell)))
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _break_off(self, scope: Message, failing: Kind) -> None:
+        if failing is Kind.CUT:
+            scope[TRANSPORT].abort()
+        await asyncio.Event().wait()  # until the client leaves, or has been cut off
+
+
+class Telling:
+    """The words of an answer as their tokens are made, up to what ends them."""
+
+    def __init__(self, ask: Ask, stops: Iterable[str]) -> None:
+        self.got = 0
+        self.finish = ask.answer.finish
+        self._ask, self._stops = ask, tuple(stops)
+
+    async def pieces(self) -> AsyncIterator[str]:
+        """One for each token; what may be the beginning of a stop is kept until it is clear."""
+        kept = ""
+        for word in self._ask.answer.words():
+            await self._ask.came.get()
+            self.got += 1
+            kept += word
+            if (end := _first(kept, self._stops)) is not None:
+                self.finish, self._ask.stopped = "stop", True
+                yield kept[:end]
+                return
+            safe = len(kept) - max((_overlap(kept, stop) for stop in self._stops), default=0)
+            piece, kept = kept[:safe], kept[safe:]
+            yield piece
+        if kept:
+            yield kept
+
+
+def _first(text: str, stops: Iterable[str]) -> int | None:
+    return min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=None)
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How much of a text's end may be a stop's beginning."""
+    return next((size for size in range(min(len(stop), len(text)), 0, -1) if text.endswith(stop[:size])), 0)
+
+
+async def _json(send: Send, value: object) -> None:
+    await _whole(send, 200, JSON, msgspec.json.encode(value))
+
+
+async def _whole(send: Send, status: int, kind: bytes, body: bytes, headers: Headers = ()) -> None:
+    await _start(send, status, kind, (*headers, (b"content-length", b"%d" % len(body))))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _start(send: Send, status: int, kind: bytes, headers: Headers = ()) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), *headers]})
+
+
+async def _piece(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
