@@ -13,7 +13,8 @@ waits over there, the limit grows; where they take longer, it shrinks. A failure
 
 What is told must be the time that the backend took, from the last byte of the request to the first of the answer as
 the socket saw them. Time in which our own loop was late would be blamed on the backend, and shed requests that it has
-room for.
+room for. The socket's clock is not exact to less than a few milliseconds, so that much is never a sign (Envoy's buffer
+to the least round-trip time is the same): where answers take less than it, nothing is found out, and the limit grows.
 """
 
 from collections import deque
@@ -23,15 +24,16 @@ from math import sqrt
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`tolerance` is how much slower than the base is no sign yet, `smoothing` what a new limit counts for, `window`
-    the least of answers that a mean is of, `memory` the answers that the base is looked for in. With a limit of `look`
-    times itself it looks after `first` answers, and then after twice as many each time, up to half of the memory.
-    `backoff` is what a failure leaves of the limit."""
+    """`tolerance` is how much slower than the base is no sign yet, and `grain` by how many seconds, `smoothing` what a
+    new limit counts for, `window` the least of answers that a mean is of, `memory` the answers that the base is looked
+    for in. With a limit of `look` times itself it looks after `first` answers, and then after twice as many each time,
+    up to half of the memory. `backoff` is what a failure leaves of the limit."""
 
     initial: float = 20.0
     least: float = 1.0
     most: float = 1000.0
     tolerance: float = 1.5
+    grain: float = 0.01
     smoothing: float = 0.5
     window: int = 10
     memory: int = 2000
@@ -48,7 +50,7 @@ class Concurrency:
         self.limit = self.tuning.initial
         self.expected = 0.0  # seconds until an answer begins when nothing waits; 0 where nobody knows yet
         self._answers = 0
-        self._means: deque[tuple[int, float]] = deque()  # of windows: after how many answers, and seconds
+        self._means: deque[tuple[int, float]] = deque()  # of windows, the least first: when, and seconds
         self._sum, self._count, self._busiest = 0.0, 0, 0  # of this window
         self._cut = False  # in this window
         self._clean = 0  # after how many answers it last looked, or did not use half of the limit
@@ -84,10 +86,12 @@ class Concurrency:
 
     def _windowed(self, mean: float, busiest: int) -> None:
         """So many answers took that long."""
+        while self._means and self._means[-1][1] >= mean:  # it will never be the least again
+            self._means.pop()
         self._means.append((self._answers, mean))
         while self._means[0][0] < self._answers - self.tuning.memory:
             self._means.popleft()
-        self.expected = min(each for _, each in self._means)
+        self.expected = self._means[0][1]
         if self._before:
             self._set(self._before)
             self._before, self._clean = 0.0, self._answers
@@ -100,7 +104,7 @@ class Concurrency:
             self._before, self._skip = self.limit, busiest
             self._set(self.limit * self.tuning.look)
             return
-        gradient = min(max(self.tuning.tolerance * self.expected / mean, 0.5), 1.0)
+        gradient = min(max((self.tuning.tolerance * self.expected + self.tuning.grain) / mean, 0.5), 1.0)
         wanted = self.limit * gradient + sqrt(self.limit)
         self._set(self.limit + (wanted - self.limit) * self.tuning.smoothing)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.http import fields, incoming
-from gateway.http.edge import Edge, new_id
+from gateway.http.edge import Edge
 from gateway.http.errors import Wrong
 from gateway.http.exchange import JSON
 from gateway.http.incoming import Message, Receive, Send
@@ -48,7 +48,7 @@ class App:
         return 200, msgspec.json.encode(self._models(path.removeprefix(MODELS).removeprefix("/"), scope))
 
     def _models(self, name: str, scope: Message) -> object:
-        key = self._edge.key(incoming.head(scope["headers"], new_id).authorization)
+        key = self._edge.key(incoming.head(scope["headers"], self._edge.new_id).authorization)
         routes = self._gateway.settings.routes
         found = [each for each, route in routes.items() if key.allows(route.model)]
         data = [{"id": each, "object": "model", "created": 0, "owned_by": "gateway"} for each in found]

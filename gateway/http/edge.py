@@ -3,6 +3,7 @@ comes. ASGI 3; bodies are bytes on both ways."""
 
 import asyncio
 import os
+from itertools import count
 from zlib import crc32
 
 from gateway.config.settings import Route, Settings
@@ -23,16 +24,16 @@ FOREVER = float("inf")
 LEFT = 499  # the status of a request whose client is gone, as nginx writes it; nobody is sent it
 
 
-def new_id() -> bytes:
-    """An id for a request that has none."""
-    return b"req-" + os.urandom(12).hex().encode()
-
-
 class Edge:
     """Answers what asks a model."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._own, self._numbers = os.urandom(6).hex(), count(1)
+
+    def new_id(self) -> bytes:
+        """An id for a request that has none: of this process, and the next of its numbers."""
+        return f"req-{self._own}-{next(self._numbers):x}".encode()
 
     async def ask(self, path: str, scope: Message, receive: Receive, send: Send) -> None:
         """One request, to one of the paths in `fields.KINDS`."""
@@ -40,7 +41,7 @@ class Edge:
         kind, needed = fields.KINDS[path]
         exchange = Exchange(gateway, send, kind, gateway.clock())
         try:
-            head = incoming.head(scope["headers"], new_id)
+            head = incoming.head(scope["headers"], self.new_id)
             exchange.id = head.id
             key = exchange.key = self.key(head.authorization)
             priority = self._priority(key, head)
@@ -74,8 +75,7 @@ class Edge:
         return priority
 
     async def _body(self, head: Head, receive: Receive) -> bytes:
-        file = self._gateway.settings.file
-        return await incoming.body(receive, head.length, most=file.door.body_bytes, within=file.times.body)
+        return await incoming.body(receive, head.length, most=self._gateway.settings.file.door.body_bytes)
 
     def _wanted(
         self, exchange: Exchange, path: str, head: Head, priority: Priority, asked: Fields, body: bytes

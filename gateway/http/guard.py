@@ -1,5 +1,5 @@
-"""What uvicorn's protocol does not do by itself: bounds of a head's size and time, of readers that do not read, and of
-connections in all. Each costs a timer or a comparison where it is not met."""
+"""What uvicorn's protocol does not do by itself: bounds of a head's size, of the time that a head and a body may take,
+of readers that do not read, and of connections in all."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,14 +13,16 @@ REFUSED = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Guarded(HttpToolsProtocol):
-    """A connection of a client. `told` gives the gateway's file as it is now."""
+    """A connection of a client. `told` gives the gateway's file as it is now. A request that comes in one piece sets no
+    timer."""
 
     def __init__(self, told: Callable[[], GatewayFile], *args: Any, **words: Any) -> None:
         super().__init__(*args, **words)
         self._told = told
         self._size = 0  # of the head that is coming in
-        self._coming = False
-        self._waiting: asyncio.TimerHandle | None = None  # for a head
+        self._in_head = True
+        self._coming = False  # a request is, or may be, and is not whole
+        self._waiting: asyncio.TimerHandle | None = None  # for the rest of it
         self._reading: asyncio.TimerHandle | None = None  # the client, for what is written
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it too
@@ -40,27 +42,31 @@ class Guarded(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something came in; as long as it is of a head, it counts."""
-        if self._waiting is None and not self._coming:
-            self._wait()
         self._coming = True
-        self._size += len(data)
+        if self._in_head:
+            self._size += len(data)
         super().data_received(data)
-        if self._waiting is not None and self._size > self._told().door.head_bytes:
+        if self._in_head and self._size > self._told().door.head_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
+        elif not self._coming:
+            self._forget()
+        elif self._waiting is None:
+            self._wait()
 
     def on_headers_complete(self) -> None:
         """A head is whole, and what follows is a body or another head."""
-        self._forget()
         if self._size > (most := self._told().door.head_bytes):  # which may be the body's beginning
             size = sum(len(name) + len(value) for name, value in self.headers)
             if size > most:
                 self._refuse(b"431 Request Header Fields Too Large")
                 raise ValueError(f"a head of {size} bytes")  # so that the parser goes no further
+        self._in_head = False
+        self._forget()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """A request is whole."""
-        self._coming, self._size = False, 0
+        self._coming, self._in_head, self._size = False, True, 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -81,7 +87,8 @@ class Guarded(HttpToolsProtocol):
             self._reading = None
 
     def _wait(self) -> None:
-        self._waiting = self.loop.call_later(self._told().times.head, self._late)
+        times = self._told().times
+        self._waiting = self.loop.call_later(times.head if self._in_head else times.body, self._late)
 
     def _forget(self) -> None:
         if self._waiting is not None:
@@ -89,11 +96,14 @@ class Guarded(HttpToolsProtocol):
             self._waiting = None
 
     def _late(self) -> None:
+        """What was waited for has not come, whole."""
         self._waiting = None
         self._refuse(b"408 Request Timeout")
 
     def _refuse(self, status: bytes) -> None:
+        """Say so, where nothing has been said to this request yet, and end the connection."""
         self._forget()
         if not self.transport.is_closing():
-            self.transport.write(REFUSED % status)
+            if self._in_head or not self.cycle.response_started:
+                self.transport.write(REFUSED % status)
             self.transport.close()

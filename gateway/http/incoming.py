@@ -67,19 +67,16 @@ def _priority(text: bytes | None) -> Priority | None:
         raise Wrong(400, "invalid_request_error", f"x-priority is none of {there}") from None
 
 
-async def body(receive: Receive, length: int, *, most: int, within: float) -> bytes:
-    """The whole body. Raises Wrong where it is too long or too slow, ConnectionResetError where its client has left."""
+async def body(receive: Receive, length: int, *, most: int) -> bytes:
+    """The whole body. Raises Wrong where it is too long, ConnectionResetError where its client has left, or was too
+    slow (`guard` sees to that)."""
     if length > most:
         raise _too_long(most)
-    try:
-        async with asyncio.timeout(within):
-            message = await receive()
-            if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= most:
-                whole: bytes = message["body"]
-                return whole
-            return await _pieces(message, receive, most)
-    except TimeoutError:
-        raise Wrong(408, "invalid_request_error", f"The body did not come within {within:g} s") from None
+    message = await receive()
+    if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= most:
+        whole: bytes = message["body"]
+        return whole
+    return await _pieces(message, receive, most)
 
 
 async def _pieces(message: Message, receive: Receive, most: int) -> bytes:

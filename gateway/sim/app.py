@@ -52,7 +52,7 @@ class App:
         assert task is not None, "a server runs in tasks"
         watch: Watch | None = None
         try:
-            sent = await body(receive, 0, most=BODY, within=30)
+            sent = await body(receive, 0, most=BODY)
             watch = Watch(receive, task)
             await self._answer(scope, sent, send)
         except Wrong as wrong:

@@ -248,7 +248,8 @@ class Connection(asyncio.Protocol):
     def _begin(self, answer: Http1Answer) -> None:
         """The body has begun, or the whole answer has none."""
         begun, self._begun = self._begun, None
-        answer.seconds = max(monotonic() - self._age() - self._sent, 0.0)
+        seconds = monotonic() - self._sent
+        answer.seconds = seconds - self._age() if seconds > GRAIN else seconds
         if begun is not None and not begun.done():
             begun.set_result(None)
 
