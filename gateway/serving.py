@@ -23,7 +23,7 @@ from gateway.http.app import App
 from gateway.listening import Server, bound, listener, opened
 from gateway.process import Gateway
 
-LOOK = 1.0  # seconds between two looks whether the file has changed
+LOOK = 0.25  # seconds between two looks whether the file has changed
 FIXED = ("listen", "admin", "tls")
 """What of the file holds from the start to the end."""
 
