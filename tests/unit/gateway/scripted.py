@@ -1,6 +1,7 @@
 """Servers on loopback that say exactly what a test tells them, and count who is connected."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -49,7 +50,9 @@ def says(*pieces: bytes | asyncio.Event, reset: bool = False, stays: bool = Fals
 
 
 @asynccontextmanager
-async def scripted(handle: Handler, *, again: bool = False) -> AsyncGenerator[Server]:
+async def scripted(
+    handle: Handler, *, again: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Server]:
     """A server that handles the first request of each connection so, or every one."""
     server = Server()
 
@@ -62,13 +65,13 @@ async def scripted(handle: Handler, *, again: bool = False) -> AsyncGenerator[Se
                 await handle(reader, writer)
                 if not again:
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass  # the client has left
         finally:
             server.open -= 1
             writer.close()
 
-    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
