@@ -1,5 +1,7 @@
 """The gateway's file: what it means, and what is refused in it, by line and column."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.config.settings import NONE, address, settle
@@ -128,3 +130,16 @@ def test_addresses() -> None:
     for wrong in ("h", ":80", "::1:80", "h:70000", "h:-1", "h:8x"):
         with pytest.raises(Mistake, match="x: "):
             address(wrong, "x")
+
+
+def test_the_file_in_the_documentation_is_one() -> None:
+    """All of it, but for the hash that stands for anybody's."""
+    text = (Path(__file__).parents[3] / "docs" / "gateway.md").read_text()
+    (file,) = [part.partition("```")[0] for part in text.split("```yaml\n")[1:]]
+    settings = settle(file.replace("sha256: ...", f"sha256: {HASH}"), "docs/gateway.md")
+
+    defaults = settle(LEAST, "g.yml").file
+    named = {name for name in defaults.__struct_fields__ if f"\n{name}:" in f"\n{file}"}
+    assert named >= set(defaults.__struct_fields__) - {"show_backend"}
+    for part in ("times", "door", "queue", "health", "again"):
+        assert getattr(settings.file, part) == getattr(defaults, part), "what it shows of these are the defaults"
