@@ -2,13 +2,14 @@
 
 import msgspec
 
+from gateway import asking
 from gateway.http import fields, incoming
 from gateway.http.edge import Edge
-from gateway.http.errors import Wrong
 from gateway.http.exchange import JSON
 from gateway.http.incoming import Message, Receive, Send
 from gateway.process import Gateway
 from gateway.upstream.model import Headers
+from gateway.wrong import Wrong
 
 MODELS = "/v1/models"
 
@@ -48,9 +49,8 @@ class App:
         return 200, msgspec.json.encode(self._models(path.removeprefix(MODELS).removeprefix("/"), scope))
 
     def _models(self, name: str, scope: Message) -> object:
-        key = self._edge.key(incoming.head(scope["headers"], self._edge.new_id).authorization)
-        routes = self._gateway.settings.routes
-        found = [each for each, route in routes.items() if key.allows(route.model)]
+        head = incoming.head(scope["headers"], self._edge.new_id)
+        found = asking.models(self._gateway, asking.key(self._gateway, head.authorization))
         data = [{"id": each, "object": "model", "created": 0, "owned_by": "gateway"} for each in found]
         if not name:
             return {"object": "list", "data": data}

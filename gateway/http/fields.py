@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from gateway.http.errors import Wrong
+from gateway.wrong import Wrong
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)] | None
 

@@ -7,9 +7,8 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from gateway.core.model import Priority
-from gateway.http.errors import Wrong
 from gateway.upstream.model import Headers
+from gateway.wrong import Wrong
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -31,7 +30,7 @@ class Head(Struct, frozen=True):
     length: int
     id: bytes
     timeout: float | None
-    priority: Priority | None
+    priority: bytes | None
     passed_on: Headers
 
 
@@ -44,7 +43,7 @@ def head(headers: list[tuple[bytes, bytes]], new_id: Callable[[], bytes]) -> Hea
         int(found.get(b"content-length", b"0")),  # the parser let nothing pass but digits
         given if ID.fullmatch(given) else new_id(),
         _timeout(found.get(b"x-request-timeout-ms")),
-        _priority(found.get(b"x-priority")),
+        found.get(b"x-priority"),
         tuple((name, value) for name, value in found.items() if name in PASSED_ON),
     )
 
@@ -55,16 +54,6 @@ def _timeout(text: bytes | None) -> float | None:
     if not text.isdigit() or not 0 < len(text) <= 9 or not int(text):
         raise Wrong(400, "invalid_request_error", "x-request-timeout-ms is not a number of milliseconds above 0")
     return int(text) / 1000
-
-
-def _priority(text: bytes | None) -> Priority | None:
-    if text is None:
-        return None
-    try:
-        return Priority[text.decode("ascii", "replace").upper()]
-    except KeyError:
-        there = ", ".join(each.name.lower() for each in Priority)
-        raise Wrong(400, "invalid_request_error", f"x-priority is none of {there}") from None
 
 
 async def body(receive: Receive, length: int, *, most: int) -> bytes:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 from prometheus_client.exposition import choose_encoder
 
-from gateway.http.errors import Wrong
 from gateway.http.guard import Guarded
 from gateway.http.incoming import Message, Receive, Send, Watch, body
 from gateway.sim.asked import Asked, Embed, embedded, read
@@ -16,6 +15,7 @@ from gateway.sim.model import Kind, Settings
 from gateway.sim.running import Ask, Simulator
 from gateway.sim.shapes import Chat, Completion, Response
 from gateway.upstream.model import Headers
+from gateway.wrong import Wrong
 
 T = TypeVar("T", Asked, Embed)
 SHAPES: Mapping[str, Callable[[str, int, int], Chat | Response]] = {

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.http.errors import Wrong
 from gateway.sim.text import tokens, vector
+from gateway.wrong import Wrong
 
 T = TypeVar("T")
 Count: TypeAlias = Annotated[int, Meta(ge=1)] | None

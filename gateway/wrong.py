@@ -1,4 +1,5 @@
-"""What is wrong, in the shape that OpenAI's clients know, and what they are to do about it."""
+"""What is wrong with a request, or with what became of it: a status, a text, and whether clients may ask again. In the
+shape that OpenAI's clients know; edges that speak otherwise have a word of theirs for each status."""
 
 from collections.abc import Mapping
 from math import ceil, inf
@@ -27,7 +28,7 @@ class Wrong(Exception):
         headers: Headers = (),
     ) -> None:
         super().__init__(what)
-        self.status, self.headers = status, headers
+        self.status, self.headers, self.what = status, headers, what
         self.body = msgspec.json.encode({"error": {"message": what, "type": kind, "param": param, "code": code}})
 
 
