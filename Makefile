@@ -49,7 +49,8 @@ tools: setup ## Build the pinned containerlab and gobgpd into .cache/tools
 	@.ci/containerlab
 	@.ci/gobgp
 
-stubs: setup ## Make the Python modules of GoBGP's API from its .proto files
+stubs: setup ## Make the Python modules of the gateway's service and of GoBGP's API from .proto files
+	@.ci/stubs gateway
 	@.ci/stubs v3
 
 image: ## Build the node image closlab/frr from Debian packages
@@ -59,5 +60,5 @@ rootfs: ## Make a root file system with Debian 13's FRR in .cache/rootfs
 	@.ci/rootfs
 
 clean: ## Remove what was built here; labs and images stay
-	rm -rf automation/drivers/napalm_gobgp/generated .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf automation/drivers/napalm_gobgp/generated gateway/grpc/generated .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

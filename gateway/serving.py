@@ -16,7 +16,7 @@ from typing import Any
 from gateway.admin import Admin
 from gateway.checking import keep_checking
 from gateway.config import reading
-from gateway.config.model import TlsPart
+from gateway.config.model import GatewayFile, TlsPart
 from gateway.config.settings import Settings
 from gateway.errors import GatewayError, Mistake
 from gateway.http.app import App
@@ -24,7 +24,7 @@ from gateway.listening import Server, bound, listener, opened
 from gateway.process import Gateway
 
 LOOK = 0.25  # seconds between two looks whether the file has changed
-FIXED = ("listen", "admin", "tls")
+FIXED = ("listen", "admin", "grpc", "tls")
 """What of the file holds from the start to the end."""
 
 Say = Callable[[str], None]
@@ -51,6 +51,8 @@ class Serving:
                 await stack.enter_async_context(_beside(work))
             await stack.enter_async_context(self._face(gateway, "admin", file.admin, Admin(gateway), TlsPart()))
             await stack.enter_async_context(self._face(gateway, "gateway", file.listen, App(gateway), file.tls))
+            if file.grpc:
+                await stack.enter_async_context(self._grpc(gateway, file))
             await self._stopping.wait()
             gateway.draining = True
             self._say("stopping; not ready from now on")
@@ -71,6 +73,14 @@ class Serving:
         finally:
             server.should_exit = True
             await serving
+
+    @asynccontextmanager
+    async def _grpc(self, gateway: Gateway, file: GatewayFile) -> AsyncGenerator[None]:
+        from gateway.grpc.serving import served
+
+        async with served(gateway, file) as port:
+            self._say(f"grpc on {file.grpc.rpartition(':')[0]}:{port}")
+            yield
 
     @contextmanager
     def _heeding(self, gateway: Gateway) -> Generator[None]:

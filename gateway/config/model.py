@@ -136,13 +136,15 @@ class AgainPart(Part, frozen=True):
 
 
 class GatewayFile(Part, frozen=True):
-    """The whole file. `show_backend` tells clients by a header which backend served them."""
+    """The whole file. `grpc` is where that is served, if it is. `show_backend` tells clients by a header who served
+    them."""
 
     models: Annotated[dict[Name, ModelPart], Meta(min_length=1)]
     tenants: dict[Name, TenantPart] = {}
     keys: tuple[KeyPart, ...] = ()
     listen: str = "127.0.0.1:8080"
     admin: str = "127.0.0.1:8081"
+    grpc: str = ""
     rack: str = ""
     tls: TlsPart = TlsPart()
     times: TimesPart = TimesPart()

@@ -52,6 +52,8 @@ def settle(text: str, place: str) -> Settings:
     file = document.decode(GatewayFile)
     address(file.listen, document.at("listen"))
     address(file.admin, document.at("admin"))
+    if file.grpc:
+        address(file.grpc, document.at("grpc"))
     return Settings(
         file,
         _setup(file, document),

@@ -19,8 +19,9 @@ class Bucket:
         return cls(per_minute / 60, per_minute, per_minute, now)
 
     def has(self, amount: float, now: float) -> bool:
-        """Whether so much may be taken; more than it holds may be once it is full, for nobody could ever ask else."""
-        return self._filled(now) >= min(amount, self.capacity)
+        """Whether so much may be taken; more than it holds may be once it is full, for nobody could ever ask else. Of
+        one that never holds anything nothing may."""
+        return self._filled(now) >= min(amount, self.capacity) and (self.capacity > 0 or not amount)
 
     def take(self, amount: float, now: float) -> None:
         """Take so much, wherever that leads."""
@@ -32,10 +33,10 @@ class Bucket:
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until so much may be taken if nobody takes any before; infinity where nothing comes in."""
+        if not self.capacity:
+            return float("inf") if amount else 0.0
         missing = min(amount, self.capacity) - self._filled(now)
-        if missing <= 0:
-            return 0.0
-        return missing / self.rate if self.rate else float("inf")
+        return missing / self.rate if missing > 0 else 0.0
 
     def left(self, now: float) -> float:
         """How much may be taken; 0 while there is a debt."""

@@ -49,7 +49,9 @@ def test_a_bucket_without_a_rate_never_fills() -> None:
     bucket = Bucket.full(0, now=0)
 
     assert bucket.has(0, 0)
-    assert bucket.wait(1, 5) == 0, "what it holds at most is nothing, and that is there"
+    assert not bucket.has(1, 1000)
+    assert bucket.wait(1, 5) == NEVER
+    assert why(Tenant.of(Limits(tokens_per_minute=0), 0).reserve(ASK, FREE, 1e6)) == (Reason.TOKENS, NEVER)
 
 
 def test_a_clock_that_goes_back_brings_nothing() -> None:

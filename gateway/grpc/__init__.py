@@ -1,0 +1,1 @@
+"""The edge that speaks gRPC: a typed service before the same core."""
