@@ -65,6 +65,7 @@ class Ticket:
     backends: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
     waiting: "Waiting[Ticket] | None" = None
+    answered: bool = False
 
 
 Settled: TypeAlias = list[tuple[Ticket, Admitted | Refused]]
@@ -167,7 +168,7 @@ class Core:
         others = [each for each in ticket.backends if each != backend]
         for each in others:
             servers.ended(each)
-        ticket.backends = [backend]
+        ticket.backends, ticket.answered = [backend], True
         return others
 
     def failed(self, ticket: Ticket, backend: str, now: float, *, full: bool) -> tuple[Admitted | None, Settled]:
@@ -188,7 +189,7 @@ class Core:
         lane, tenant = ticket.lane, ticket.tenant
         waited = ticket.waiting is not None and lane.queue.leave(ticket.waiting)
         for each in ticket.backends:
-            lane.servers.ended(each)
+            lane.servers.ended(each, answered=ticket.answered)
         if waited:
             tenant.cancel(ticket.reserved, now)
         else:

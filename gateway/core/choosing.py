@@ -10,13 +10,15 @@ WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class Candidate(Struct, frozen=True):
-    """A backend as it stands: what it has under way, what it may have, and the part of its share that it gets."""
+    """A backend as it stands: what it has under way, what it may have, and the part of its share that it gets. `known`
+    is how much of the limit says something of its room: a limit that is still being found out says little."""
 
     name: str
     rack: str
     in_flight: int
     limit: float
     share: float = 1.0
+    known: float = 0.0  # 0: all of it
 
     @property
     def free(self) -> bool:
@@ -26,7 +28,7 @@ class Candidate(Struct, frozen=True):
     @property
     def load(self) -> float:
         """How full it would be with one more."""
-        return (self.in_flight + 1) / (self.limit * self.share)
+        return (self.in_flight + 1) / ((self.known or self.limit) * self.share)
 
 
 def choose(

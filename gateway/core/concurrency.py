@@ -11,6 +11,9 @@ waits over there, the limit grows; where they take longer, it shrinks. A failure
   Where overload leaves no such window, the limit is a third for one now and then (as Envoy's adaptive concurrency
   does), soon at first, since who starts under overload has never seen anything else.
 
+- It begins low, and is doubled as long as answers take no longer for it, since a backend that has just come may have
+  room for hundreds. Each doubling is judged by requests that were sent after it, so at most one is too much.
+
 What is told must be the time that the backend took, from the last byte of the request to the first of the answer as
 the socket saw them. Time in which our own loop was late would be blamed on the backend, and shed requests that it has
 room for. The socket's clock is not exact to less than a few milliseconds, so that much is never a sign (Envoy's buffer
@@ -56,6 +59,8 @@ class Concurrency:
         self._clean = 0  # after how many answers it last looked, or did not use half of the limit
         self._patience = self.tuning.first  # answers until it looks
         self._before = 0.0  # the limit before it looked; 0 while it does not
+        self._starting = True
+        self._unanswered = 0  # when the window ended
         self._skip = 0  # answers that do not count: what they waited for was under way before that
 
     @property
@@ -63,8 +68,14 @@ class Concurrency:
         """Whether the limit is low for a moment, to see what answers take when nothing waits."""
         return bool(self._before)
 
-    def answered(self, seconds: float, in_flight: int) -> None:
-        """An answer began after so long; `in_flight` were under way when it did, itself included."""
+    @property
+    def known(self) -> float:
+        """How much of the limit has been found to be there: no more than it began with while it is being doubled."""
+        return self.tuning.initial if self._starting else self.limit
+
+    def answered(self, seconds: float, in_flight: int, unanswered: int = 0) -> None:
+        """An answer began after so long; `in_flight` were under way when it did, itself included, and so many of them
+        `unanswered`."""
         if seconds <= 0:
             return
         self._answers += 1
@@ -73,13 +84,15 @@ class Concurrency:
             return
         self._sum, self._count = self._sum + seconds, self._count + 1
         self._busiest = max(self._busiest, in_flight)
-        if self._count >= max(self.tuning.window, self._busiest):
+        if self._count >= max(self.tuning.window, 0 if self._starting else self._busiest):
+            self._unanswered = unanswered
             self._windowed(self._sum / self._count, self._busiest)
             self._sum, self._count, self._busiest, self._cut = 0.0, 0, 0, False
 
     def failed(self) -> None:
         """A request failed for want of room over there: refused, reset or out of time. Those of one window count once,
         for they have one cause."""
+        self._starting = False
         if not self._cut:
             self._cut = True
             self._set(self.limit * self.tuning.backoff)
@@ -96,15 +109,20 @@ class Concurrency:
             self._set(self._before)
             self._before, self._clean = 0.0, self._answers
             return
-        if busiest < self.limit / 2:
+        if busiest < (self.limit - 1 if self._starting else self.limit / 2):
             self._clean = self._answers
             return  # it was not tried, so nothing is known of more
-        if self._answers - self._clean >= self._patience:
+        if not self._starting and self._answers - self._clean >= self._patience:
             self._patience = min(2 * self._patience, self.tuning.memory // 2)
             self._before, self._skip = self.limit, busiest
             self._set(self.limit * self.tuning.look)
             return
         gradient = min(max((self.tuning.tolerance * self.expected + self.tuning.grain) / mean, 0.5), 1.0)
+        self._starting = self._starting and gradient == 1.0
+        if self._starting:
+            self._skip = self._unanswered
+            self._set(2 * self.limit)
+            return
         wanted = self.limit * gradient + sqrt(self.limit)
         self._set(self.limit + (wanted - self.limit) * self.tuning.smoothing)
 

@@ -38,6 +38,7 @@ class _Standing:
     concurrency: Concurrency = field(default_factory=Concurrency)
     health: Health = field(default_factory=Health)
     in_flight: int = 0
+    unanswered: int = 0  # of these
 
 
 class Servers:
@@ -88,7 +89,8 @@ class Servers:
     def _candidate(self, name: str, now: float) -> Candidate:
         each = self._all[name]
         share = each.health.share(self._rules, now)
-        return Candidate(name, each.server.rack, each.in_flight, each.concurrency.limit, share)
+        limit = each.concurrency
+        return Candidate(name, each.server.rack, each.in_flight, limit.limit, share, limit.known)
 
     def free(self, now: float) -> bool:
         """Whether any takes one more request."""
@@ -105,12 +107,15 @@ class Servers:
 
     def began(self, name: str) -> None:
         """A request goes there."""
-        self._standing(name).in_flight += 1
+        each = self._standing(name)
+        each.in_flight += 1
+        each.unanswered += 1
 
     def answered(self, name: str, seconds: float, now: float) -> None:
         """Its answer began after so long, as the socket saw it."""
         each = self._standing(name)
-        each.concurrency.answered(seconds, each.in_flight)
+        each.unanswered -= 1
+        each.concurrency.answered(seconds, each.in_flight, each.unanswered)
         each.health = health.answered(each.health, self._rules, now)
 
     def failed(self, name: str, now: float, *, full: bool) -> None:
@@ -121,10 +126,11 @@ class Servers:
         others = [other.health for other in self._all.values() if other is not each]
         each.health = health.failed(each.health, self._rules, now, others)
 
-    def ended(self, name: str) -> None:
-        """A request is no more under way there, however it ended."""
+    def ended(self, name: str, *, answered: bool = False) -> None:
+        """A request is no more under way there, however it ended, and whether or not an answer had begun."""
         each = self._standing(name)
         each.in_flight -= 1
+        each.unanswered -= not answered
         if not each.in_flight:
             self._leaving.pop(name, None)
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import engine, munet, report
+from tests.bench import engine, gateways, munet, report
 from tests.bench.machine import described
 from tests.bench.ours import ROOT, Bench
 from tests.bench.suites import COMPARED, CONTAINERLAB, MUNET, OWN_CONTAINERLAB, jobs, measure
 
 WHOLE_COMMANDS = ("start", "up", "third-party", "variants", "growth", "automation", "outage", "ztp")
-SUITES = (*WHOLE_COMMANDS, "wire", "ecmp", "dcqcn", "flows")
+SUITES = (*WHOLE_COMMANDS, "wire", "ecmp", "dcqcn", "flows", "gateway")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,6 +30,8 @@ def main(argv: Sequence[str]) -> int:
         if MUNET in peers:
             munet.install()
             versions["munet"] = munet.VERSION
+        if gateways.LITELLM in peers:
+            versions["litellm"] = gateways.install()
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="closlab-bench.", dir="/tmp")))
         bench = Bench(folder, asked.prefix, dict(docker.env), docker.again)
         measure(wanted, asked.runs, bench, described(versions), asked.output, keep=asked.keep, tell=_tell)

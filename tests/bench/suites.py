@@ -13,6 +13,8 @@ from tests.bench.congestion import DCQCN, DUMBBELL, FLOWS, Converges
 from tests.bench.ecmp import PEER as FABRIC
 from tests.bench.ecmp import WAYS, Spreads
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
+from tests.bench.gateways import AT_ONCE as ASKED
+from tests.bench.gateways import BEFORE, LITELLM, MANY, NGINX, OURS, REFUSED, STREAMS, Passes
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
@@ -54,6 +56,7 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     FABRIC: Spreads,
     DCQCN: Converges,
     KERNELS: Forwards,
+    **{each: partial(Passes, each) for each in (OURS, LITELLM, NGINX)},
     **{way: partial(Sends, way) for way in SENDING},
     **{way: partial(Receives, way) for way in RECEIVING},
 }
@@ -89,8 +92,12 @@ _ON_THE_CABLE = tuple(
     (way, variant) for ways, each in ((SENDING, SENT), (RECEIVING, HEARD)) for variant in each for way in ways
 )
 _SMALL, _LARGE = HOSTS
+_BEFORE_A_SERVER = tuple(
+    (peer, each) for each in (*ASKED, *STREAMS) for peer in (OURS, LITELLM, NGINX) if peer != LITELLM or each != MANY
+)
 WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
     "dcqcn": (Job("dcqcn", DUMBBELL, tuple((DCQCN, each) for each in FLOWS)),),
+    "gateway": (Job("gateway", BEFORE, (*_BEFORE_A_SERVER, (OURS, REFUSED))),),
     "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
     "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),
     "wire": (Job("wire", CABLE, _ON_THE_CABLE), Job("wire", LINE, tuple((KERNELS, each) for each in ROUTERS))),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.bench.cases import PLAIN, VARIANTS
+from tests.bench.gateway_tables import GATEWAY
 from tests.bench.markdown import table
 from tests.bench.measure import Machine, Results, Series, ratio
 from tests.bench.traffic_tables import TRAFFIC
@@ -195,6 +196,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "ztp": ("ztp", ztp),
     "ztp-states": ("ztp", ztp_states),
     **TRAFFIC,
+    **GATEWAY,
     "machine": ("*", machine),
 }
 """The tables by name, each with the suite that it is about."""

@@ -5,6 +5,23 @@ import pytest
 from gateway.core.concurrency import Concurrency, Tuning
 
 
+def crowd(limit: Concurrency, room: int, service: float, moments: int, stays: int) -> None:
+    """All the requests that the limit allows, over and over: each is answered after a moment (later where more are
+    unanswered than there is room for), and stays for so many more."""
+    unanswered: list[int] = []  # moments until each one's answer
+    staying: list[int] = []
+    for _ in range(moments):
+        staying = [each - 1 for each in staying if each > 1]
+        due = [each for each in unanswered if each <= 1]
+        unanswered = [each - 1 for each in unanswered if each > 1]
+        for number, _ in enumerate(due):
+            left = len(unanswered) + len(due) - number - 1
+            limit.answered(service * max((left + 1) / room, 1.0), left + 1 + len(staying) + number, left)
+        staying += [stays] * len(due)
+        new = max(int(limit.limit) - len(unanswered) - len(staying), 0)
+        unanswered += [max((len(unanswered) + new) // room, 1)] * new
+
+
 def driven(limit: Concurrency, room: int, answers: int, service: float = 1.0) -> None:
     """As many requests as the limit allows, to a backend that works on `room` at once and has others wait; so many
     answers, and until it does not look."""
@@ -23,6 +40,24 @@ def test_the_limit_finds_the_room_that_there_is(room: int) -> None:
     driven(limit, room, 20_000)
 
     assert room <= limit.limit <= 1.5 * room + 2 * room**0.5 + 2
+
+
+def test_a_limit_soon_finds_much_room() -> None:
+    """Two hundred streams at once, each of a hundred tokens, are let in after a few first tokens."""
+    limit = Concurrency()
+    crowd(limit, room=1000, service=0.02, moments=8, stays=100)
+
+    assert limit.limit >= 200
+
+
+def test_a_limit_that_grows_quickly_does_not_grow_far_too_far() -> None:
+    """A backend that works on forty at once never gets more than four times that while it is found out."""
+    limit, most = Concurrency(), 0.0
+    for _ in range(50):
+        crowd(limit, room=40, service=0.1, moments=1, stays=1)
+        most = max(most, limit.limit)
+
+    assert most <= 160
 
 
 def test_a_limit_that_is_not_used_is_left_alone() -> None:
