@@ -16,9 +16,12 @@ def key(gateway: Gateway, authorization: bytes) -> Key:
     """Whose key a header shows; Wrong for none that is valid."""
     key = found(gateway.settings.keys, authorization, gateway.wall())
     if key is None:
-        what = "Incorrect API key provided" if authorization else "You didn't provide an API key"
-        raise Wrong(401, "invalid_request_error", what, code="invalid_api_key")
+        raise _unknown("Incorrect API key provided" if authorization else "You didn't provide an API key")
     return key
+
+
+def _unknown(what: str) -> Wrong:
+    return Wrong(401, "invalid_request_error", what, code="invalid_api_key")
 
 
 def priority(gateway: Gateway, key: Key, asked: bytes | None) -> Priority:
@@ -42,6 +45,8 @@ def _named(text: bytes) -> Priority:
 def routes(account: Account, model: str) -> tuple[Route, ...]:
     """A model by its name or an alias, and those to ask instead that a key may ask; Wrong for one that it may not."""
     settings, key = account.gateway.settings, account.key
+    if key.tenant not in settings.file.tenants:
+        raise _unknown("Incorrect API key provided")  # it was right when the request came
     route = settings.routes.get(model)
     if route is None or not key.allows(route.model):
         what = f"The model '{model}' does not exist or you do not have access to it."

@@ -185,7 +185,7 @@ class Passage:
         """Ask backends until one answers, or none may be asked any more."""
         told: Admitted | None = Admitted(backend)
         while told is not None:
-            after = self.core.hedge_after(passing.route.model) if self.hedges else FOREVER
+            after = self.core.hedge_after(passing.ticket) if self.hedges else FOREVER
             if after == FOREVER:
                 began = self.clock()
                 reach, outcome = await self._ask(passing, told.backend, call)

@@ -128,11 +128,11 @@ class Core:
         return lane
 
     def asked(self, ask: Ask, now: float) -> tuple[Ticket | None, Told, Settled]:
-        """A request has come, of a tenant and for a model that there are. Without a ticket it is over at once."""
+        """A request has come. Without a ticket it is over at once."""
         if not self.door.may(ask.priority):
             return None, Refused(Reason.BUSY), []
-        lane, tenant = self._lanes[ask.model], self._tenants[ask.tenant]
-        if not lane.servers.usable():
+        lane, tenant = self._lanes.get(ask.model), self._tenants.get(ask.tenant)
+        if lane is None or tenant is None or not lane.servers.usable():  # or they have just been taken out
             return None, Refused(Reason.NO_BACKEND), []
         if ask.deadline <= now + lane.servers.expected():
             return None, Refused(Reason.DEADLINE, FOREVER), []
@@ -149,9 +149,9 @@ class Core:
         own = next((why for each, why in settled if each is ticket), None)
         return (None, own, []) if own else (ticket, Queued(), settled)
 
-    def hedge_after(self, model: str) -> float:
+    def hedge_after(self, ticket: Ticket) -> float:
         """Seconds without an answer after which a request is late; infinity where too little is known."""
-        latencies = self._lanes[model].latencies
+        latencies = ticket.lane.latencies
         return latencies.quantile(LATE) if latencies.known >= ENOUGH else FOREVER
 
     def hedged(self, ticket: Ticket, now: float) -> Admitted | None:
@@ -222,9 +222,9 @@ class Core:
             settled += self._shed(lane.queue.sweep(now), now) + self._pump(lane, now)
         return settled
 
-    def tenant(self, name: str) -> Tenant:
-        """What a tenant has left."""
-        return self._tenants[name]
+    def tenant(self, name: str) -> Tenant | None:
+        """What a tenant has left; None where there is no such."""
+        return self._tenants.get(name)
 
     def standings(self, now: float) -> Iterator[tuple[str, int, list[Standing]]]:
         """Each model, how many wait for it, and how its backends stand."""

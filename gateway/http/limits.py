@@ -5,9 +5,10 @@ from gateway.core.tenants import Tenant
 from gateway.upstream.model import Headers
 
 
-def headers(tenant: Tenant, now: float) -> Headers:
-    """The limit, what is left of it and when all of it is there again, of requests and of tokens a minute."""
-    if tenant.requests is None and tenant.tokens is None:
+def headers(tenant: Tenant | None, now: float) -> Headers:
+    """The limit, what is left of it and when all of it is there again, of requests and of tokens a minute; nothing of a
+    tenant that is no more."""
+    if tenant is None or (tenant.requests is None and tenant.tokens is None):
         return ()
     return _of(b"requests", tenant.requests, now) + _of(b"tokens", tenant.tokens, now)
 

@@ -80,7 +80,7 @@ class Plain:
         tenants = [core.tenant(name) for name in self.gateway.settings.setup.tenants]
         calls = [each.open for each in self.upstreams.values()]
         held = [each.client.under_way for _, each in self.gateway.reaches.items()]
-        return not (core.door.inside or any(backends + calls + held) or any(each.running for each in tenants))
+        return not (core.door.inside or any(backends + calls + held) or any(each.running for each in tenants if each))
 
     def _open(self, part: BackendPart, _times: TimesPart) -> FakeUpstream:
         name = part.url.removeprefix("http://")

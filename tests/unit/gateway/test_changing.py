@@ -82,7 +82,20 @@ def test_who_waits_for_a_model_that_goes_is_told() -> None:
     assert settled == [(waiting, Refused(Reason.NO_BACKEND))]
     for each in running:
         it.ended(each, Tokens(), 0.0)
-    assert (it.tenant("t").running, it.door.inside) == (0, 0)
+    tenant = it.tenant("t")
+    assert tenant is not None
+    assert (tenant.running, it.door.inside) == (0, 0)
+
+
+def test_a_request_for_what_has_just_gone_is_refused() -> None:
+    """Its edge had found it there a moment ago."""
+    it = core(M1)
+    it.change(Setup({}, {"m": Model((M1,))}), 0.0)
+    assert it.asked(Ask("t", "m", Tokens(1, 1)), 0.0) == (None, Refused(Reason.NO_BACKEND), [])
+
+    it.change(setup(), 0.0)
+    assert it.asked(Ask("t", "m", Tokens(1, 1)), 0.0) == (None, Refused(Reason.NO_BACKEND), [])
+    assert it.door.inside == 0
 
 
 def test_who_waits_goes_to_a_backend_that_comes() -> None:

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from listening import Listening, listening
 from plain import FILE, KEY, run, until
 
+from gateway.config.settings import settle
 from gateway.core.model import Tokens
 from gateway.record import Outcome
 from gateway.upstream.fake import STREAM, FakeAnswer
 from gateway.upstream.model import Failed, Trouble
+
+pytestmark = pytest.mark.slow
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 QUICK = (
@@ -244,6 +247,33 @@ def test_a_deadline_goes_on_and_is_kept() -> None:
             assert b"x-should-retry: false" in answer
             assert 0 < int(dict(it["a"].calls[0].headers)[b"x-request-timeout-ms"]) <= 100
             assert it.idle
+
+    run(work())
+
+
+def test_a_tenant_that_is_taken_out_ends_what_it_has_and_begins_nothing() -> None:
+    """A stream goes on to its end; a request whose body is still coming is nobody's any more."""
+
+    async def work() -> None:
+        async with listening() as it:
+            go = asyncio.Event()
+            pieces = [b"data: {}\n\n", go, b"data: [DONE]\n\n"]
+            it.does["a"] = lambda _: FakeAnswer(pieces, headers=STREAM)
+            (reader, writer), (late, sending) = await it.connect(), await it.connect()
+            writer.write(request())
+            await reader.readuntil(b"data: {}\n\n")
+            sending.write(request()[:-3])
+            for _ in range(2):  # by when its head has been looked at
+                await it.raw(request(b"", path="/healthz", method="GET"))
+            it.gateway.change(settle(FILE.split("tenants:")[0], "g.yml"))
+            go.set()
+            sending.write(request()[-3:])
+
+            assert (await reader.read()).endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+            assert status(await late.read()) == 401
+            await until("nothing is held", lambda: it.idle)
+            writer.close()
+            sending.close()
 
     run(work())
 

@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from certificates import authority
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from plain import BATCH, FILE, KEY, Plain, run, until
@@ -320,6 +322,31 @@ def test_it_says_what_it_can_do() -> None:
             told = await call.read()
 
             assert SERVICE in [each.name for each in told.list_services_response.service]
+
+    run(work())
+
+
+@pytest.mark.parametrize("asks_for_one", [False, True])
+def test_clients_come_by_tls_and_show_a_certificate_where_they_must(tmp_path: Path, asks_for_one: bool) -> None:
+    """The same files as over HTTP."""
+
+    async def work() -> None:
+        ca = authority(tmp_path)
+        mine, theirs = ca.issue("gateway"), ca.issue("client")
+        tls = f"tls: {{certificate: {mine.certificate}, key: {mine.key}"
+        plain = Plain(f"{GRPC}{tls}, ca: {ca.certificate if asks_for_one else ''!r}}}\n")
+        root, certificate, key = (Path(each).read_bytes() for each in (ca.certificate, theirs.certificate, theirs.key))
+        async with served(plain.gateway, plain.gateway.settings.file) as port:
+            for shown, welcome in (((key, certificate), True), ((None, None), not asks_for_one)):
+                credentials = grpc.ssl_channel_credentials(root, *shown)
+                async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
+                    client = Client(channel, KEY)
+                    models = client.call("Models", client.message("ModelsRequest"), timeout=5)
+                    if welcome:
+                        assert (await models).names
+                    else:
+                        with pytest.raises(grpc.aio.AioRpcError):
+                            await models
 
     run(work())
 

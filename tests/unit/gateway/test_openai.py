@@ -15,6 +15,8 @@ from gateway.record import Outcome
 from gateway.upstream.fake import STREAM, FakeAnswer
 from gateway.upstream.model import Call, Failed, Trouble
 
+pytestmark = pytest.mark.slow
+
 HI = [{"role": "user", "content": "hi"}]
 SPOKEN = {
     "id": "x",

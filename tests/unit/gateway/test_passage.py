@@ -307,3 +307,23 @@ def test_a_backend_that_is_gone_when_it_is_to_be_asked_is_no_answer() -> None:
         await until("its client is closed", lambda: plain["a"].closed)
 
     run(work())
+
+
+def test_a_model_to_ask_instead_that_has_gone_meanwhile_is_not_asked() -> None:
+    """The request began with the old file; what is wrong is said."""
+
+    async def work() -> None:
+        plain, go = Plain(), asyncio.Event()
+        plain.does["a"] = lambda _: BROKEN if go.is_set() else go
+        plain.does["b"] = lambda _: BROKEN
+        task = enter(plain, "m", "other")
+        await until("it is asked", lambda: plain["a"].open == 1)
+        plain.gateway.change(settle(FULL, "g.yml"))
+        go.set()
+        with pytest.raises(Turned) as turned:
+            await task
+
+        assert turned.value.refused.reason is Reason.NO_BACKEND
+        assert plain.idle
+
+    run(work())

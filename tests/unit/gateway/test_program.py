@@ -10,10 +10,15 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import grpc
 import openai
 import pytest
 from openai import OpenAI
 from program import Program, ran, started
+
+from gateway.grpc.stubs import SERVICE, load
+
+pytestmark = pytest.mark.slow
 
 HI = [{"role": "user", "content": "hello"}]
 
@@ -149,6 +154,27 @@ def test_a_file_that_is_wrong_changes_nothing(pair: Pair) -> None:
     with pair.client() as ai:
         assert ai.models.list().data
     assert 'gateway_reloads_total{outcome="refused"} 2.0' in pair.told("/metrics", pair.admin)[1]
+
+
+def test_grpc_is_served_where_the_file_says_so(pair: Pair) -> None:
+    """By the same gateway, with the same key; it ends with it."""
+    text = pair.file.read_text().replace("admin:", "grpc: 127.0.0.1:0\nadmin:")
+    (pair.file.parent / "second.yml").write_text(text)
+    message = load().message
+    with started("serve", "second.yml", cwd=pair.file.parent) as second:
+        where = second.until(r"grpc on (\S+)\n")
+        with grpc.insecure_channel(where) as channel:
+            asked = message("ChatRequest")(model="llama", max_tokens=3)
+            asked.messages.add(role="user", content="hello")
+            chat = channel.unary_unary(
+                f"/{SERVICE}/Chat", message("ChatRequest").SerializeToString, message("ChatReply").FromString
+            )
+            said = chat(asked, metadata=(("authorization", f"Bearer {pair.key}"),), timeout=20)
+        second.process.send_signal(signal.SIGTERM)
+        assert second.end() == 0
+
+    assert 0 < said.usage.completion_tokens <= 3
+    assert pair.key not in second.said
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.sim.blocks import Blocks
@@ -40,6 +40,7 @@ def served(it: Engine, *sequences: Sequence) -> dict[Sequence, list[float]]:
 REQUESTS = st.lists(st.tuples(st.integers(1, 200), st.integers(1, 80), st.integers(0, 3)), min_size=1, max_size=20)
 
 
+@settings(deadline=None)
 @given(REQUESTS, st.integers(1, 8), st.integers(18, 60), st.integers(1, 64))
 def test_all_that_fits_is_served_once_and_in_full(
     requests: list[tuple[int, int, int]], batch: int, size: int, step: int
@@ -166,6 +167,7 @@ def test_blocks_that_nobody_uses_stay_until_their_room_is_wanted() -> None:
     assert it.used == 3
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.integers(1, 300), st.integers(0, 5))
 def test_what_is_said_follows_from_the_prompt_and_the_seed(prompt: str, most: int, seed: int) -> None:
     """Always the same, never more than is allowed, and as many tokens as it has."""

@@ -15,6 +15,8 @@ from gateway.sim.model import Kind, Settings, Size, Timing
 from gateway.sim.running import Simulator
 from gateway.sim.serving import simulating
 
+pytestmark = pytest.mark.slow
+
 HI = [{"role": "user", "content": "say something of the fabric"}]
 FAST = Settings(timing=Timing(base=0.001, prefill=0.00001, decode=0.0001), size=Size(batch=8, step=256, blocks=200))
 SLOW = Settings(timing=Timing(base=0.05))
@@ -238,12 +240,12 @@ def test_a_crowd_waits_as_the_physics_say() -> None:
                 ]
                 return seconds[0]
 
-            alone = await first(0)
+            alone = min([await first(0) for _ in range(3)])
             together = await asyncio.gather(*(first(number) for number in range(1, 33)))
             assert max(together) > 4 * alone
             told = await metrics(url)
-            assert told["vllm:time_to_first_token_seconds_count"] == told["vllm:request_success_total"] == 33
-            assert told["vllm:generation_tokens_total"] <= 33 * 8
+            assert told["vllm:time_to_first_token_seconds_count"] == told["vllm:request_success_total"] == 35
+            assert told["vllm:generation_tokens_total"] <= 35 * 8
             assert told["vllm:kv_cache_usage_perc"] == 0
 
     run(work())

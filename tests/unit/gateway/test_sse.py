@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.model import Tokens
@@ -35,6 +35,7 @@ def cut(whole: bytes, places: list[int]) -> list[bytes]:
     return [whole[begin:end] for begin, end in pairwise(at)]
 
 
+@settings(deadline=None)
 @given(st.sampled_from([CHAT, CHAT.replace(b"\n", b"\r\n"), RESPONSES]), st.lists(st.integers(0, 1000), max_size=12))
 def test_only_whole_events_go_on_however_they_come(whole: bytes, places: list[int]) -> None:
     """All of them, in order, and it is known at the end that it is one."""
@@ -46,6 +47,7 @@ def test_only_whole_events_go_on_however_they_come(whole: bytes, places: list[in
     assert events.used() == Tokens(7, 2)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([CHAT, RESPONSES]), st.integers(0, 1000))
 def test_what_breaks_off_is_never_complete(whole: bytes, place: int) -> None:
     """Wherever that is, before its last event is whole."""

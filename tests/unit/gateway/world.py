@@ -129,7 +129,7 @@ class World:
             self._work(call, name)
         else:
             backend.line.append(lambda: self._work(call, name))
-        after = self.core.hedge_after("m")
+        after = self.core.hedge_after(call.ticket)
         if self._hedging and len(call.sent) == 1 and after < self._patience:
             self._later(after, lambda: self._hedge(call))
 
