@@ -47,7 +47,9 @@ def test_a_wheel_has_the_packages_and_the_drivers_where_napalm_looks(tmp_path: P
     assert {(name, "driver.py") for name in DRIVERS} <= set(names)
     made = {version for version in stubs.made() if ("napalm_gobgp", "generated", version, "gobgp_pb2.py") in names}
     assert made == set(stubs.made())
-    assert not [parts for parts in names if parts[-1].endswith((".proto", ".pin"))]
+    assert ("gateway", "grpc", "generated", "gateway_pb2.py") in names
+    protos = [parts for parts in names if parts[-1].endswith((".proto", "pin"))]
+    assert protos == [("gateway", "grpc", "gateway.proto")], "which is ours, and for clients to make theirs from"
     assert not [parts for parts in names if "drivers" in parts]
 
 
