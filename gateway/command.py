@@ -11,6 +11,11 @@ import typer
 from gateway.errors import Fault, Mistake
 
 FILE = Annotated[Path, typer.Argument(help="The gateway's file.", metavar="FILE")]
+ADMIN = Annotated[str, typer.Option(help="The gateway's admin address.", metavar="URL")]
+LOCAL = "http://127.0.0.1:8081"
+MODEL = Annotated[str, typer.Argument(help="A model's name.")]
+BACKEND = Annotated[str, typer.Argument(help="The name of a server of it.")]
+JSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
 BEGIN = """\
 # A gateway in front of one model. `closlab gateway serve {path}` runs it; it reads this file anew when it changes.
 listen: 127.0.0.1:8080
@@ -91,6 +96,32 @@ def sim(
     simulated(model, profile, listen, seed)
 
 
-COMMANDS = (serve, sim, check, init, key)
+def state(admin: ADMIN = LOCAL, json: JSON = False) -> None:
+    """Show how a gateway's servers and tenants stand."""
+    from gateway.admin import asking
+    from gateway.reports import printed
+
+    printed(asking.state(admin), json=json)
+
+
+def drain(model: MODEL, backend: BACKEND, admin: ADMIN = LOCAL, json: JSON = False) -> None:
+    """Take a server out of service; it finishes what it has."""
+    from gateway.admin import asking
+    from gateway.admin.model import Which
+    from gateway.reports import printed
+
+    printed(asking.drain(admin, Which(model, backend)), json=json)
+
+
+def return_(model: MODEL, backend: BACKEND, admin: ADMIN = LOCAL, json: JSON = False) -> None:
+    """Take a server back; it gets a part of its share at first."""
+    from gateway.admin import asking
+    from gateway.admin.model import Which
+    from gateway.reports import printed
+
+    printed(asking.take_back(admin, Which(model, backend)), json=json)
+
+
+COMMANDS = (serve, sim, check, init, key, state, drain, return_)
 EXTRA = ("aiohttp", "httptools", "prometheus_client", "uvicorn", "uvloop")
 """What `serve` needs beside the base of closlab."""

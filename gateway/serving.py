@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.admin import Admin
+from gateway.admin.app import Admin
 from gateway.checking import keep_checking
 from gateway.config import reading
 from gateway.config.model import GatewayFile, TlsPart

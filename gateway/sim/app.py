@@ -1,6 +1,8 @@
 """The simulator over HTTP: OpenAI's API as vLLM has it, its metrics, and what it is told while it runs. ASGI 3."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from itertools import count
 from typing import Any, TypeVar
@@ -84,12 +86,16 @@ class App:
                 simulator.change(read(sent, Settings))
                 await _json(send, simulator.settings)
             case "POST", "/v1/embeddings":
-                failing = await self._fail(scope, send)
-                if not failing:
-                    await _json(send, embedded(self._known(read(sent, Embed))))
+                failing = await self._fail(scope)
+                body = msgspec.json.encode(embedded(self._known(read(sent, Embed))))
+                if failing is not None:
+                    await _start(send, 200, JSON)
+                    await _piece(send, body[: len(body) // 2])
+                    await self._break_off(scope, failing)
+                await _whole(send, 200, JSON, body)
             case "POST", _ if path in SHAPES:
-                if not (failing := await self._fail(scope, send)) or failing in (Kind.CUT, Kind.STALL):
-                    await self._say(path, self._known(read(sent, Asked)), scope, send, failing)
+                failing = await self._fail(scope)
+                await self._say(path, self._known(read(sent, Asked)), scope, send, failing)
             case _:
                 raise Wrong(404, "NotFoundError", f"no {method} {path} here")
 
@@ -98,23 +104,24 @@ class App:
             raise Wrong(404, "NotFoundError", f"The model `{asked.model}` does not exist.", param="model")
         return asked
 
-    async def _fail(self, scope: Message, send: Send) -> Kind | None:
-        """Fail a request, where its turn has come; returns how, if so. What fails in the middle has still to begin."""
+    async def _fail(self, scope: Message) -> Kind | None:
+        """Fail a request, where its turn has come. What is to fail in the middle has still to begin: it is told how."""
         simulator = self._simulator
-        failing, transport = simulator.settings.failing, scope[TRANSPORT]
-        if not failing.rate or simulator.chance.random() >= failing.rate:
+        failing, turn = simulator.settings.failing, simulator.fate.random()
+        if turn >= failing.rate:
             return None
+        if failing.kind in (Kind.CUT, Kind.STALL):
+            return failing.kind
         if (status := STATUSES.get(failing.kind)) is not None:
             headers = ((b"retry-after", b"1"),) if failing.kind is Kind.RATELIMIT else ()
             raise Wrong(status, "InternalServerError", "told to fail", headers=headers)
-        if failing.kind is Kind.SILENCE:
-            await asyncio.Event().wait()
         if failing.kind is Kind.GARBLE:
-            transport.write(b"\x00 this is no HTTP \xff\r\n\r\n")
-            transport.close()
+            scope[TRANSPORT].write(b"\x00 this is no HTTP \xff\r\n\r\n")
+            scope[TRANSPORT].close()
         if failing.kind is Kind.REFUSE:
-            transport.abort()
-        return failing.kind
+            _reset(scope)
+        await asyncio.Event().wait()  # until the client has left, or been cut off
+        raise AssertionError("nobody sets it")
 
     async def _say(self, path: str, asked: Asked, scope: Message, send: Send, failing: Kind | None) -> None:
         simulator = self._simulator
@@ -145,8 +152,15 @@ class App:
 
     async def _break_off(self, scope: Message, failing: Kind) -> None:
         if failing is Kind.CUT:
-            scope[TRANSPORT].abort()
-        await asyncio.Event().wait()  # until the client leaves, or has been cut off
+            _reset(scope)
+        await asyncio.Event().wait()  # until the client has left, or been cut off
+
+
+def _reset(scope: Message) -> None:
+    """Cut a connection off as a host does that has died and come back: by a reset, not by an end."""
+    transport = scope[TRANSPORT]
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.close()
 
 
 class Telling:

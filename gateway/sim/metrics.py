@@ -22,6 +22,7 @@ class Metrics:
         self.registry.register(_Standing(engine, model))
         self.first = self._seconds("vllm:time_to_first_token_seconds", "To the first token.", TTFT, model)
         self.each = self._seconds("vllm:inter_token_latency_seconds", "Between two tokens.", EACH, model)
+        self.older = self._seconds("vllm:time_per_output_token_seconds", "The same by its older name.", EACH, model)
         self.whole = self._seconds("vllm:e2e_request_latency_seconds", "To the end.", WHOLE, model)
         self._success = Counter(
             "vllm:request_success", "Requests that ended.", ("model_name", "finished_reason"), registry=self.registry

@@ -29,8 +29,9 @@ class Simulator:
 
     def __init__(self, model: str, settings: Settings, seed: int, clock: Callable[[], float]) -> None:
         self.model, self.seed, self.settings = model, seed, settings
-        self.chance = Random(seed)
-        self.engine = Engine(settings, lambda: self.chance.gauss(0, 1))
+        chance = Random(seed)
+        self.engine = Engine(settings, lambda: chance.gauss(0, 1))
+        self.fate = Random(f"{seed} fate")  # whose nth draw says whether the nth request fails
         self.metrics = Metrics(self.engine, model)
         self._clock = clock
         self._asks: dict[Sequence, Ask] = {}
@@ -75,7 +76,11 @@ class Simulator:
             return
         now = self._clock()
         since = now - ask.last
-        (self.metrics.first if token.sequence.got == 1 else self.metrics.each).observe(since)
+        if token.sequence.got == 1:
+            self.metrics.first.observe(since)
+        else:
+            self.metrics.each.observe(since)
+            self.metrics.older.observe(since)
         ask.last = now
         ask.came.put_nowait(token)
         if token.last:

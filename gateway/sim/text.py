@@ -4,7 +4,9 @@ A token is a word, a part of six letters of one, or a sign: about four character
 """
 
 import re
-from hashlib import blake2b
+from array import array
+from collections import Counter
+from hashlib import blake2b, shake_128
 from math import sqrt
 from random import Random
 
@@ -51,9 +53,9 @@ class Answer:
 
 def vector(text: str, size: int) -> list[float]:
     """A unit vector that follows from a text; texts that share words are nearer to each other."""
-    total = [0.0] * size
-    for part in tokens(text) or [""]:
-        random = Random(part)
-        total = [each + random.gauss(0, 1) for each in total]
-    norm = sqrt(sum(each * each for each in total))
+    total = [0] * size
+    for part, times in Counter(tokens(text) or [""]).items():
+        drawn = array("h", shake_128(part.encode()).digest(2 * size))
+        total = [before + times * each for before, each in zip(total, drawn, strict=True)]
+    norm = sqrt(sum(each * each for each in total)) or 1.0
     return [each / norm for each in total]

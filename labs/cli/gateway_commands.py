@@ -18,7 +18,7 @@ def build() -> typer.Typer:
     """All of them."""
     app = typer.Typer(no_args_is_help=True, help="An AI API gateway.")
     for function in command.COMMANDS:
-        app.command(function.__name__)(_told(function))
+        app.command(function.__name__.rstrip("_"))(_told(function))
     return app
 
 

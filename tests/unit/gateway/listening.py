@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from plain import FILE, Plain
 
+from gateway.admin.app import Admin
 from gateway.config.model import TlsPart
 from gateway.http.app import App
 from gateway.listening import bound, listener
@@ -36,10 +37,12 @@ class Listening(Plain):
 
 
 @asynccontextmanager
-async def listening(text: str = FILE, tls: TlsPart | None = None) -> AsyncGenerator[Listening]:
+async def listening(
+    text: str = FILE, tls: TlsPart | None = None, face: type[App] | type[Admin] = App
+) -> AsyncGenerator[Listening]:
     """A gateway that listens on some port, until the test is over; then nothing of it is left."""
     it = Listening(text)
-    server = listener(App(it.gateway), lambda: it.gateway.settings.file, tls or TlsPart())
+    server = listener(face(it.gateway), lambda: it.gateway.settings.file, tls or TlsPart())
     sock = bound("127.0.0.1:0")
     it.port = sock.getsockname()[1]
     serving = asyncio.create_task(server.serve([sock]))

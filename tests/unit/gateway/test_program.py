@@ -1,5 +1,6 @@
 """The gateway as a program before simulators: its beginning, its file that changes, its end, and its death."""
 
+import json
 import signal
 import threading
 import time
@@ -13,8 +14,8 @@ from urllib.request import urlopen
 import grpc
 import openai
 import pytest
+from commands import Program, ran, started
 from openai import OpenAI
-from program import Program, ran, started
 
 from gateway.grpc.stubs import SERVICE, load
 
@@ -194,6 +195,23 @@ def test_what_cannot_begin_says_why(words: tuple[str, ...], code: int, said: str
 
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_operators_see_and_do_from_the_command_line(pair: Pair) -> None:
+    """As tables and as JSON; what is wrong is said in one line."""
+    server = pair.server.removeprefix("http://")
+    home = pair.file.parent
+    shown = ran("state", "--admin", pair.admin, cwd=home)
+    drained = json.loads(ran("drain", "llama", server, "--admin", pair.admin, "--json", cwd=home).stdout)
+    after = pair.told("/readyz")[0]
+    back = ran("return", "llama", server, "--admin", pair.admin, cwd=home)
+    wrong = ran("drain", "llama", "nobody", "--admin", pair.admin, cwd=home)
+
+    assert "ready, 0 requests under way" in shown.stdout
+    assert server in shown.stdout
+    assert (drained["backends"][0]["state"], after) == ("draining", 503)
+    assert "tried, 10%" in back.stdout
+    assert (wrong.returncode, wrong.stderr) == (2, f"closlab: llama has no backend 'nobody'; it has {server}\n")
 
 
 def test_a_port_that_is_taken_is_named(pair: Pair) -> None:

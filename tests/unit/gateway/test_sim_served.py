@@ -11,7 +11,7 @@ from openai import AsyncOpenAI
 from plain import run, until
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.sim.model import Kind, Settings, Size, Timing
+from gateway.sim.model import Failing, Kind, Settings, Size, Timing
 from gateway.sim.running import Simulator
 from gateway.sim.serving import simulating
 
@@ -201,6 +201,46 @@ def test_it_fails_as_it_is_told(kind: Kind) -> None:
             async with session.post(f"{url}/admin/config", json={}) as answer:
                 assert answer.status == 200
             assert (await ai.chat.completions.create(model="m", messages=HI, max_tokens=3)).choices
+
+    run(work())
+
+
+@pytest.mark.parametrize("kind", [Kind.CUT, Kind.STALL, Kind.REFUSE])
+def test_embeddings_fail_as_well(kind: Kind) -> None:
+    """In the middle, or before anything is said; a reset is one, and no end."""
+
+    async def work() -> None:
+        failing = Settings(failing=Failing(rate=1, kind=kind))
+        async with served(failing) as (_, ai, url):
+            with pytest.raises(openai.APIConnectionError) as caught:
+                await ai.embeddings.create(model="m", input="text", timeout=0.5)
+            assert isinstance(caught.value, openai.APITimeoutError) is (kind is Kind.STALL)
+            reader, writer = await asyncio.open_connection(*url.removeprefix("http://").split(":"))
+            body = b'{"model":"m","input":"text"}'
+            writer.write(b"POST /v1/embeddings HTTP/1.1\r\nhost: s\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+            if kind is not Kind.STALL:
+                with pytest.raises(ConnectionResetError):
+                    await reader.read()
+            writer.close()
+
+    run(work())
+
+
+def test_which_requests_fail_follows_from_the_seed() -> None:
+    """Whatever else happens meanwhile."""
+
+    async def work() -> None:
+        seen = []
+        for warm in (0, 3):
+            async with served(Settings(failing=Failing(rate=0.0), timing=Timing(variance=0.5))) as (simulator, ai, _):
+                for _ in range(warm):
+                    simulator.engine.chance()
+                simulator.change(Settings(failing=Failing(rate=0.5)))
+                raw = [ai.chat.completions.create(model="m", messages=HI, max_tokens=1) for _ in range(12)]
+                ends = [await asyncio.gather(each, return_exceptions=True) for each in raw]
+                seen.append([isinstance(each[0], Exception) for each in ends])
+        assert seen[0] == seen[1]
+        assert 0 < sum(seen[0]) < 12
 
     run(work())
 

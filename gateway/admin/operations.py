@@ -1,0 +1,85 @@
+"""What operators can do: each operation once, for the address, its OpenAPI document and the command line."""
+
+from collections.abc import Callable
+from math import isinf
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.admin.model import Backend, Model, State, Tenant, Which
+from gateway.core.bucket import Bucket
+from gateway.core.servers import Standing
+from gateway.errors import Mistake
+from gateway.process import Gateway
+
+MILLION = 1e6
+
+
+class Operation(Struct, frozen=True):
+    """One: how it is asked for, what it takes, what it gives. `do` raises Mistake for what there is not."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    takes: type | None
+    gives: type
+    do: Callable[[Gateway, Any], object]
+
+
+def state(gateway: Gateway, _: None) -> State:
+    """How everything stands."""
+    core, now = gateway.core, gateway.clock()
+    models = tuple(Model(name, waiting, tuple(map(_backend, all_))) for name, waiting, all_ in core.standings(now))
+    tenants = tuple(_tenant(gateway, name, now) for name in gateway.settings.setup.tenants)
+    return State(gateway.ready, gateway.draining, core.door.inside, core.door.lag, models, tenants)
+
+
+def drain(gateway: Gateway, which: Which) -> Model:
+    """Take a server out of service; it finishes what it has."""
+    _there(gateway, which)
+    gateway.core.drained(which.model, which.backend, gateway.clock())
+    return _model(gateway, which.model)
+
+
+def take_back(gateway: Gateway, which: Which) -> Model:
+    """Take a server back; it gets a part of its share at first."""
+    _there(gateway, which)
+    gateway.passage.tell(gateway.core.returned(which.model, which.backend, gateway.clock()))
+    return _model(gateway, which.model)
+
+
+OPERATIONS = (
+    Operation("GET", "/v1/state", "state", "How everything stands.", None, State, state),
+    Operation("POST", "/v1/drain", "drain", "Take a server out; it finishes what it has.", Which, Model, drain),
+    Operation("POST", "/v1/return", "return", "Take a server back into service.", Which, Model, take_back),
+)
+
+
+def _there(gateway: Gateway, which: Which) -> None:
+    models = gateway.settings.backends
+    if which.model not in models:
+        raise Mistake(f"no model {which.model!r}; there are {', '.join(models)}")
+    if which.backend not in models[which.model]:
+        raise Mistake(f"{which.model} has no backend {which.backend!r}; it has {', '.join(models[which.model])}")
+
+
+def _model(gateway: Gateway, wanted: str) -> Model:
+    return next(each for each in state(gateway, None).models if each.name == wanted)
+
+
+def _backend(each: Standing) -> Backend:
+    server = each.server
+    return Backend(server.name, server.rack, each.state.value, each.in_flight, each.limit, each.share, each.expected)
+
+
+def _tenant(gateway: Gateway, name: str, now: float) -> Tenant:
+    found = gateway.core.tenant(name)
+    assert found is not None, "the core has those of the settings"
+    budget = None if isinf(found.limits.budget) else found.limits.budget / MILLION
+    left = (_left(found.requests, now), _left(found.tokens, now))
+    return Tenant(name, found.running, found.spent / MILLION, *left, budget)
+
+
+def _left(bucket: Bucket | None, now: float) -> float | None:
+    return None if bucket is None else bucket.left(now)

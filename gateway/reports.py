@@ -1,0 +1,52 @@
+"""What operators are shown, as tables or as JSON."""
+
+import sys
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from gateway.admin.model import Model, State, Tenant
+
+WIDE = 160  # characters of a line where no terminal says how many it has
+
+
+def printed(shown: State | Model, *, json: bool) -> None:
+    """Print it on stdout."""
+    if json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
+        return
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    if isinstance(shown, Model):
+        console.print(models((shown,)))
+        return
+    ready = "ready" if shown.ready else "stopping" if shown.draining else "not ready"
+    console.print(f"{ready}, {shown.in_flight} requests under way, its loop {shown.lag * 1000:.1f} ms late")
+    console.print(models(shown.models))
+    if shown.tenants:
+        console.print(tenants(shown.tenants))
+
+
+def models(shown: tuple[Model, ...]) -> Table:
+    """Servers, one a line."""
+    table = Table("model", "waiting", "server", "rack", "state", "under way", "limit", "begins in")
+    for model in shown:
+        for number, each in enumerate(model.backends):
+            head = ("", "") if number else (model.name, str(model.waiting))
+            state = each.state if each.share in (0, 1) else f"{each.state}, {each.share:.0%}"
+            begins = f"{each.expected * 1000:.0f} ms" if each.expected else ""
+            table.add_row(*head, each.name, each.rack, state, str(each.in_flight), f"{each.limit:.0f}", begins)
+    return table
+
+
+def tenants(shown: tuple[Tenant, ...]) -> Table:
+    """Tenants, one a line."""
+    table = Table("tenant", "under way", "requests left", "tokens left", "spent", "budget")
+    for each in shown:
+        left = (_number(each.requests_left), _number(each.tokens_left))
+        table.add_row(each.name, str(each.running), *left, f"{each.spent:.4f}", _number(each.budget))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
