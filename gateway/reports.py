@@ -8,13 +8,15 @@ from rich.table import Table
 
 from gateway.admin.model import Model, State, Tenant
 
+VERSION = 1  # of what --json prints: keys are added, none is renamed, removed or given another type
 WIDE = 160  # characters of a line where no terminal says how many it has
 
 
 def printed(shown: State | Model, *, json: bool) -> None:
     """Print it on stdout."""
     if json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n")
+        data = msgspec.json.encode({"version": VERSION, **msgspec.to_builtins(shown)})
+        sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
         return
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     if isinstance(shown, Model):
