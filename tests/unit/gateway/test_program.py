@@ -209,7 +209,7 @@ def test_operators_see_and_do_from_the_command_line(pair: Pair) -> None:
 
     assert "ready, 0 requests under way" in shown.stdout
     assert server in shown.stdout
-    assert list(drained)[0] == "version"
+    assert next(iter(drained)) == "version"
     assert (drained["backends"][0]["state"], after) == ("draining", 503)
     assert "tried, 10%" in back.stdout
     assert (wrong.returncode, wrong.stderr) == (2, f"closlab: llama has no backend 'nobody'; it has {server}\n")
