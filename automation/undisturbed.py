@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -12,18 +12,22 @@ STOPPERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def undisturbed() -> Iterator[None]:
     """Hold signals to stop back while this lasts; threads and programs that begin meanwhile do so too.
 
-    A thread from before, as some libraries have, may still be handed one, and the main thread would then be told. So
-    the main thread only notes it, and hears of it in the end.
+    A thread from before, as some libraries have, may still be handed one, and the main thread would then be told,
+    perhaps a little later. So the main thread only notes what it hears until nothing is held back any more. One that
+    comes while all is put back as it was ends that step alone.
     """
     heard: list[int] = []
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
-    ours = STOPPERS if threading.current_thread() is threading.main_thread() else ()
-    handlers = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in ours}
-    try:
+    with ExitStack() as after:  # the last comes first
+        former = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPERS)
+        after.callback(_told, heard)
+        for each in STOPPERS if threading.current_thread() is threading.main_thread() else ():
+            handler = signal.signal(each, lambda number, _: heard.append(number))
+            after.callback(signal.signal, each, signal.SIG_DFL if handler is None else handler)
+        after.callback(signal.pthread_sigmask, signal.SIG_SETMASK, former)
         yield
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
-        for number in dict.fromkeys(heard):
-            signal.raise_signal(number)  # it waits, as the others do, for the next line
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
+def _told(heard: list[int]) -> None:
+    """The first is enough: all of them say the same."""
+    if heard:
+        signal.raise_signal(heard[0])

@@ -36,7 +36,7 @@ def test_a_killed_bgpd_is_told_by_its_neighbours(lab: Fabric) -> None:
 
     down = [each for each in observed.events(Kind.BGP_DOWN) if each.subject == "leaf1"]
     assert {each.node for each in down} == {"spine1", "spine2"}
-    assert all(killed <= each.at < killed + 0.2 for each in down)
+    assert all(killed <= each.at < killed + 1.0 for each in down), "long before a hold time is over"
     assert {each.subject for each in observed.events(Kind.BGP_UP, node="leaf1")} == {"spine1", "spine2"}
     assert observed.outages()
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from napalm.base.exceptions import CommitError, ConnectionException, ReplaceConfigException
@@ -20,7 +21,7 @@ from nornir.plugins.runners import SerialRunner
 from automation.outcome import Answer, Outcome, State, listed, previewed, taken_back
 from automation.proof import shared
 from automation.rollout import Rollout, late, preview, roll_out
-from automation.undisturbed import undisturbed
+from automation.undisturbed import STOPPERS, undisturbed
 from telemetry.model import Difference, What
 
 
@@ -302,6 +303,27 @@ def test_an_interrupt_that_another_thread_is_handed_waits_too() -> None:
         other.join()
 
     assert passed == ["all"]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_that_comes_late_leaves_nothing_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While handlers are put back, as where another thread was handed it: all of them are, and signals are heard."""
+    change = signal.signal
+    before = [signal.getsignal(each) for each in STOPPERS]
+
+    def late(number: int, handler: Any) -> Any:
+        former = change(number, handler)
+        if handler in before:
+            raise KeyboardInterrupt
+        return former
+
+    monkeypatch.setattr(signal, "signal", late)
+    with pytest.raises(KeyboardInterrupt), undisturbed():
+        pass
+    monkeypatch.undo()
+
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(STOPPERS) == set()
+    assert [signal.getsignal(each) for each in STOPPERS] == before
 
 
 def test_waves_that_stop_leave_the_rest_untouched() -> None:
