@@ -35,8 +35,11 @@ def test_a_killed_bgpd_is_told_by_its_neighbours(lab: Fabric) -> None:
         lab.settle()
 
     down = [each for each in observed.events(Kind.BGP_DOWN) if each.subject == "leaf1"]
-    assert {each.node for each in down} == {"spine1", "spine2"}
-    assert all(killed <= each.at < killed + 1.0 for each in down), "long before a hold time is over"
+    first = {
+        each.node: each.at - killed for each in reversed(down)
+    }  # the new bgpd's session may drop once as it comes up
+    assert set(first) == {"spine1", "spine2"}
+    assert all(0 <= each < 0.2 for each in first.values())
     assert {each.subject for each in observed.events(Kind.BGP_UP, node="leaf1")} == {"spine1", "spine2"}
     assert observed.outages()
 
