@@ -123,5 +123,5 @@ def return_(model: MODEL, backend: BACKEND, admin: ADMIN = LOCAL, json: JSON = F
 
 
 COMMANDS = (serve, sim, check, init, key, state, drain, return_)
-EXTRA = ("aiohttp", "httptools", "prometheus_client", "uvicorn", "uvloop")
+EXTRA = ("aiohttp", "grpc", "grpc_health", "grpc_reflection", "httptools", "prometheus_client", "uvicorn", "uvloop")
 """What `serve` needs beside the base of closlab."""

@@ -37,11 +37,9 @@ class Gateway:
     sinks: list[Callable[[Done], None]] = field(default_factory=list)
 
     @classmethod
-    def of(
-        cls, settings: Settings, opener: Opener, secret: Secret, clock: Clock, chance: Random | None = None
-    ) -> "Gateway":
+    def of(cls, settings: Settings, opener: Opener, secret: Secret, clock: Clock) -> "Gateway":
         """A gateway by its settings."""
-        core = Core(settings.setup, (chance or Random()).randrange, clock())
+        core = Core(settings.setup, Random().randrange, clock())
         reaches = Reaches(opener, secret)
         reaches.change(settings.backends, settings.file.times)
         passage = Passage(core, reaches, clock, hedges=settings.file.again.hedges > 0)

@@ -8,8 +8,8 @@ within the drain time. A second one cuts everything off.
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Serving:
         self._seen = _stamp(path)
         self._settings = reading.read(path)
         self._servers: list[Server] = []
-        self._stopping = asyncio.Event()
+        self._stopping, self._forced = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
         """Serve until a signal says to stop. Raises Mistake or Fault where it cannot begin."""
@@ -48,15 +48,16 @@ class Serving:
             stack.push_async_callback(gateway.reaches.close)
             stack.enter_context(self._heeding(gateway))
             for work in (gateway.keep_time(), keep_checking(gateway), self._keep_looking(gateway)):
-                await stack.enter_async_context(_beside(work))
+                await stack.enter_async_context(self._beside(work))
             await stack.enter_async_context(self._face(gateway, "admin", file.admin, Admin(gateway), TlsPart()))
-            await stack.enter_async_context(self._face(gateway, "gateway", file.listen, App(gateway), file.tls))
-            if file.grpc:
-                await stack.enter_async_context(self._grpc(gateway, file))
+            faces = [self._face(gateway, "gateway", file.listen, App(gateway), file.tls)]
+            faces += [self._grpc(gateway, file)] if file.grpc else []
+            endings = [await _entered(stack, face) for face in faces]
             await self._stopping.wait()
             gateway.draining = True
             self._say("stopping; not ready from now on")
             await asyncio.sleep(gateway.settings.file.times.quiet)
+            await asyncio.gather(*(end() for end in endings))
 
     @asynccontextmanager
     async def _face(self, gateway: Gateway, name: str, where: str, app: Any, tls: TlsPart) -> AsyncGenerator[None]:
@@ -64,23 +65,36 @@ class Serving:
         server = listener(app, lambda: gateway.settings.file, tls)
         sock = bound(where)
         self._servers.append(server)
-        serving = asyncio.create_task(server.serve([sock]))
-        serving.add_done_callback(lambda _: self._stopping.set())
         host, port = sock.getsockname()[:2]
         self._say(f"{name} on {'https' if tls.certificate else 'http'}://{f'[{host}]' if ':' in host else host}:{port}")
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await serving
+        async with self._beside(server.serve([sock]), cancel=False):
+            try:
+                yield
+            finally:
+                server.should_exit = True
 
     @asynccontextmanager
     async def _grpc(self, gateway: Gateway, file: GatewayFile) -> AsyncGenerator[None]:
         from gateway.grpc.serving import served
 
-        async with served(gateway, file) as port:
+        async with served(gateway, file, self._forced) as port:
             self._say(f"grpc on {file.grpc.rpartition(':')[0]}:{port}")
             yield
+
+    @asynccontextmanager
+    async def _beside(self, work: Coroutine[Any, Any, None], *, cancel: bool = True) -> AsyncGenerator[None]:
+        """Let something go on beside all else; in the end it is cancelled, or waited for. Where it ends before by an
+        error, all ends, with that."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._stopping.set())
+        try:
+            yield
+        finally:
+            if cancel:
+                task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
     @contextmanager
     def _heeding(self, gateway: Gateway) -> Generator[None]:
@@ -97,6 +111,7 @@ class Serving:
 
     def _stop(self) -> None:
         if self._stopping.is_set():
+            self._forced.set()
             for server in self._servers:
                 server.force_exit = True
         self._stopping.set()
@@ -136,12 +151,8 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-@asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Let something go on beside all else."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+async def _entered(stack: AsyncExitStack, face: AbstractAsyncContextManager[None]) -> Callable[[], Awaitable[None]]:
+    """Enter it, to be left with all else at the latest; returns what leaves it before."""
+    own = await stack.enter_async_context(AsyncExitStack())
+    await own.enter_async_context(face)
+    return own.aclose

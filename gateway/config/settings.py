@@ -2,7 +2,6 @@
 fit together is a Mistake with its place."""
 
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from gateway.core.servers import Server
 from gateway.core.tenants import NEVER, Limits
 from gateway.errors import Mistake
 from gateway.keys import Key
+from gateway.upstream.wire import where
 
 MILLION = 1e6
 NONE = Allowed(share=0.0, saved=0.0, a_second=0.0)
@@ -125,13 +125,9 @@ def _backends(name: str, model: ModelPart, document: Document) -> dict[str, Back
 
 def _authority(url: str, place: str) -> str:
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        return where(url).authority.decode()
     except ValueError as error:
-        raise Mistake(f"{place}: {url!r} is no URL: {error}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
-        raise Mistake(f"{place}: {url!r} is not http://HOST:PORT or https://HOST:PORT, with a path at most")
-    return f"{parts.hostname}:{port}" if port else parts.hostname
+        raise Mistake(f"{place}: {error}") from None
 
 
 def _routes(file: GatewayFile, document: Document) -> dict[str, Route]:

@@ -20,8 +20,9 @@ LOOK = 0.1  # seconds between two looks whether the gateway is ready
 
 
 @asynccontextmanager
-async def served(gateway: Gateway, file: GatewayFile) -> AsyncGenerator[int]:
-    """A server, and its port, until all that came by it is over. Raises Fault where it cannot listen there."""
+async def served(gateway: Gateway, file: GatewayFile, forced: asyncio.Event | None = None) -> AsyncGenerator[int]:
+    """A server, and its port, until all that came by it is over, or is cut off, once that is forced. Raises Fault where
+    it cannot listen there."""
     stubs = load()
     server = grpc.aio.server(
         options=(
@@ -40,9 +41,19 @@ async def served(gateway: Gateway, file: GatewayFile) -> AsyncGenerator[int]:
     try:
         yield port
     finally:
-        await server.stop(file.times.drain)
+        await _stopped(server, file.times.drain, forced or asyncio.Event())
         telling.cancel()
         await asyncio.wait([telling])
+
+
+async def _stopped(server: Any, drain: float, forced: asyncio.Event) -> None:
+    """Take nothing new, and wait for what is under way: so long, or until nobody wants to wait."""
+    stopping, cut = asyncio.create_task(server.stop(drain)), asyncio.create_task(forced.wait())
+    await asyncio.wait((stopping, cut), return_when=asyncio.FIRST_COMPLETED)
+    cut.cancel()
+    if not stopping.done():
+        await server.stop(0)
+    await stopping
 
 
 def _bound(server: Any, where: str, tls: TlsPart) -> int:

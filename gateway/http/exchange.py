@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from gateway import wrong as errors
 from gateway.account import NOBODY, Account
 from gateway.core.model import Reason, Tokens
 from gateway.http import limits
@@ -12,7 +11,7 @@ from gateway.http.usage import used, used_at_end
 from gateway.passage import Passing
 from gateway.record import Outcome
 from gateway.upstream.model import Answer, Failed, Headers
-from gateway.wrong import Wrong
+from gateway.wrong import Wrong, event, failure
 
 PASSED_BACK = frozenset(
     {b"content-type", b"retry-after", b"retry-after-ms", b"x-should-retry", b"openai-processing-ms"}
@@ -59,7 +58,7 @@ class Exchange:
                     await self._long(answer, headers, bytes(whole), prompt)
                     return
         except Failed as failed:
-            await self.wrong(errors.failure(failed), Outcome.BROKEN)
+            await self.wrong(failure(failed), Outcome.BROKEN)
             return
         body = bytes(whole)
         if answer.status == 200:
@@ -95,10 +94,10 @@ class Exchange:
                 if whole:
                     await self._piece(whole)
         except Failed as failed:
-            last = errors.event(f"The answer broke off: {failed.trouble.value}", f"upstream_{failed.trouble.value}")
+            last = event(f"The answer broke off: {failed.trouble.value}", f"upstream_{failed.trouble.value}")
         else:
             if not events.complete:
-                last = errors.event("The answer broke off: it ended without saying so", "upstream_broken")
+                last = event("The answer broke off: it ended without saying so", "upstream_broken")
         self.account.tokens = events.used() or self.account.tokens
         self.account.over(Outcome.BROKEN if last else Outcome.ANSWERED, answer.status)
         await self._last(last)

@@ -135,11 +135,6 @@ class Connection(asyncio.Protocol):
         """Whether it is connected."""
         return self._transport is not None
 
-    @property
-    def busy(self) -> bool:
-        """Whether a call is under way."""
-        return self._answer is not None
-
     def wanted(self) -> None:
         """Its reader has taken what had come."""
         if self._paused:

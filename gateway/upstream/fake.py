@@ -20,7 +20,6 @@ class FakeAnswer:
     headers: Headers = JSON
     seconds: float = 0.01
     closed: bool = False
-    whole: bool = False  # read to its end
     _left: deque[bytes | Failed | asyncio.Event] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -36,7 +35,6 @@ class FakeAnswer:
                 await piece.wait()
             else:
                 return piece
-        self.whole = True
         return b""
 
     def close(self) -> None:

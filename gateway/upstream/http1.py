@@ -28,11 +28,6 @@ class Http1:
         self._all: set[Connection] = set()
         self._idle: dict[Connection, None] = {}  # in the order in which they came free
 
-    @property
-    def under_way(self) -> int:
-        """Calls that have been sent, and whose answer is not whole."""
-        return sum(each.busy for each in self._all)
-
     async def ask(self, call: Call) -> Http1Answer:
         """Send a call; returns when its answer's body has begun. Raises Failed. A connection that was kept, and that
         the server closed before it read anything, is nobody's failure: another is taken."""

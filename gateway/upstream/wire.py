@@ -10,6 +10,7 @@ from gateway.upstream.model import Call, Failed, Headers, Trouble
 
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 PATH = re.compile(rb"/[\x21-\x7e]*")
+HOST = re.compile(r"[0-9A-Za-z._:%-]+")
 FRAMING = frozenset(
     {b"connection", b"content-length", b"host", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
@@ -31,17 +32,32 @@ class Where(Struct, frozen=True):
 
 def where(url: str) -> Where:
     """What a URL means; ValueError where it is no server's."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{url!r} is no URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is not http://HOST:PORT or https://HOST:PORT, with a path at most")
     path = parts.path.rstrip("/").encode()
     if path and not PATH.fullmatch(path):
         raise ValueError(f"{url!r} has a path that cannot be sent")
     tls = parts.scheme == "https"
-    host = parts.hostname.encode("idna").decode() if not parts.hostname.isascii() else parts.hostname
+    host = _ascii(parts.hostname, url)
     shown = f"[{host}]" if ":" in host else host
-    authority = shown if parts.port is None else f"{shown}:{parts.port}"
-    return Where(host, parts.port or (443 if tls else 80), tls, authority.encode(), path)
+    authority = shown if port is None else f"{shown}:{port}"
+    return Where(host, port or (443 if tls else 80), tls, authority.encode(), path)
+
+
+def _ascii(host: str, url: str) -> str:
+    """A host's name as it is resolved and sent; ValueError where it cannot be either."""
+    try:
+        found = host.encode("idna").decode() if not host.isascii() else host
+    except UnicodeError as error:
+        raise ValueError(f"{url!r} has no host that can be named: {error}") from None
+    if not HOST.fullmatch(found):
+        raise ValueError(f"{url!r} has no host that can be named")
+    return found
 
 
 def head(call: Call, to: Where) -> bytes:

@@ -1,13 +1,16 @@
 """The gateway as a program before simulators: its beginning, its file that changes, its end, and its death."""
 
+import asyncio
 import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -18,6 +21,8 @@ from commands import Program, ran, started
 from openai import OpenAI
 
 from gateway.grpc.stubs import SERVICE, load
+from gateway.process import Gateway
+from gateway.serving import Serving
 
 pytestmark = pytest.mark.slow
 
@@ -157,25 +162,80 @@ def test_a_file_that_is_wrong_changes_nothing(pair: Pair) -> None:
     assert 'gateway_reloads_total{outcome="refused"} 2.0' in pair.told("/metrics", pair.admin)[1]
 
 
-def test_grpc_is_served_where_the_file_says_so(pair: Pair) -> None:
-    """By the same gateway, with the same key; it ends with it."""
+def with_grpc(pair: Pair) -> str:
+    """A file of a second gateway, which speaks gRPC as well; its name."""
     text = pair.file.read_text().replace("admin:", "grpc: 127.0.0.1:0\nadmin:")
     (pair.file.parent / "second.yml").write_text(text)
+    return "second.yml"
+
+
+def asked(channel: Any, pair: Pair, method: str, tokens: int) -> Any:
+    """A call of a method over gRPC."""
     message = load().message
-    with started("serve", "second.yml", cwd=pair.file.parent) as second:
+    chat = message("ChatRequest")(model="llama", max_tokens=tokens)
+    chat.messages.add(role="user", content="hello")
+    kind = channel.unary_stream if method == "StreamChat" else channel.unary_unary
+    told = message("ChatChunk" if method == "StreamChat" else "ChatReply")
+    made = kind(f"/{SERVICE}/{method}", message("ChatRequest").SerializeToString, told.FromString)
+    return made(chat, metadata=(("authorization", f"Bearer {pair.key}"),), timeout=60)
+
+
+def test_grpc_is_served_where_the_file_says_so(pair: Pair) -> None:
+    """By the same gateway, with the same key; it ends with it."""
+    with started("serve", with_grpc(pair), cwd=pair.file.parent) as second:
         where = second.until(r"grpc on (\S+)\n")
         with grpc.insecure_channel(where) as channel:
-            asked = message("ChatRequest")(model="llama", max_tokens=3)
-            asked.messages.add(role="user", content="hello")
-            chat = channel.unary_unary(
-                f"/{SERVICE}/Chat", message("ChatRequest").SerializeToString, message("ChatReply").FromString
-            )
-            said = chat(asked, metadata=(("authorization", f"Bearer {pair.key}"),), timeout=20)
+            said = asked(channel, pair, "Chat", 3)
         second.process.send_signal(signal.SIGTERM)
         assert second.end() == 0
 
     assert 0 < said.usage.completion_tokens <= 3
     assert pair.key not in second.said
+
+
+def test_both_edges_stop_together_and_are_cut_off_together(pair: Pair) -> None:
+    """While a stream over gRPC is finished nothing new is taken over HTTP; a second signal does not wait for it."""
+    pair.told("/admin/config", pair.server, b'{"timing": {"base": 1}}')
+    with started("serve", with_grpc(pair), cwd=pair.file.parent) as second:
+        url, where = second.until(r"gateway on http://(\S+)\n"), second.until(r"grpc on (\S+)\n")
+        host, _, port = url.rpartition(":")
+        with grpc.insecure_channel(where) as channel:
+            stream = asked(channel, pair, "StreamChat", 4000)
+            next(stream)
+            second.process.send_signal(signal.SIGTERM)
+            second.until("stopping")
+            end = time.monotonic() + 10
+            while not refused(host, int(port)):
+                assert time.monotonic() < end
+            assert second.process.poll() is None, "it still finishes the stream"
+
+            second.process.send_signal(signal.SIGTERM)
+            assert second.end(within=10) == 0
+            with pytest.raises(grpc.RpcError):
+                list(stream)
+
+
+def refused(host: str, port: int) -> bool:
+    """Whether nobody listens there."""
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_a_part_that_fails_ends_all_of_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than to go on without: who would sweep the queue?"""
+
+    async def fails(_: Gateway) -> None:
+        raise RuntimeError("no time")
+
+    monkeypatch.setattr(Gateway, "keep_time", fails)
+    said: list[str] = []
+    with pytest.raises(RuntimeError, match="no time"):
+        asyncio.run(asyncio.wait_for(Serving(pair.file, said.append).run(), 20))
+
+    assert said[-1].startswith("stopping")
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,12 @@ def test_the_least_file_has_no_limits() -> None:
         ("models: {m: {backends: [{url: 'ftp://h'}]}}", "g.yml:1:31: 'ftp://h' is not http://HOST:PORT"),
         ("models: {m: {backends: [{url: 'http://h:x'}]}}", "'http://h:x' is no URL"),
         (
+            "models: {m: {backends: [{url: 'http://h/a b'}]}}",
+            "g.yml:1:31: 'http://h/a b' has a path that cannot be sent",
+        ),
+        ("models: {m: {backends: [{url: 'http://a b'}]}}", "'http://a b' has no host that can be named"),
+        ("models: {m: {backends: [{url: 'http://ä..ö'}]}}", "has no host that can be named"),
+        (
             "models: {m: {backends: [{url: 'http://h'}, {url: 'http://h/v2'}]}}",
             "g.yml:1:44: two backends of m are called",
         ),
