@@ -50,7 +50,7 @@ class Status(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One switch: where it stands, why, and how long it was in each state in all."""
+    """One switch: where it stands, why, how long it was in each state in all, and what it was last quarantined for."""
 
     node: str
     serial: str
@@ -60,6 +60,7 @@ class Standing:
     why: str = ""
     seconds: Mapping[State, float] = field(default_factory=dict)
     quarantined: int = 0
+    refused: str = ""
     life: str = ""  # with `moves`, which of its attempts it is at
     moves: int = 0
 
@@ -98,6 +99,18 @@ def _standing(row: SwitchRow, node: str, moves: Sequence[MoveRow]) -> Standing:
     for move in moves:
         seconds[former] = seconds.get(former, 0) + move.seconds
         former = move.state
-    refused = sum(move.state is State.QUARANTINED for move in moves)
+    refused = [move.why for move in moves if move.state is State.QUARANTINED]
     life, number = (moves[-1].life, moves[-1].number) if moves else ("", 0)
-    return Standing(node, row.serial, row.mac, row.address, row.state, row.why, seconds, refused, life, number)
+    return Standing(
+        node,
+        row.serial,
+        row.mac,
+        row.address,
+        row.state,
+        row.why,
+        seconds,
+        quarantined=len(refused),
+        refused=refused[-1] if refused else "",
+        life=life,
+        moves=number,
+    )

@@ -145,8 +145,12 @@ def again(record: LabRecord, node: str) -> None:
 
 
 def listed(left: list[Standing]) -> str:
-    """Switches that are not ready, in words: the first few, and how many more."""
-    told = [f"{each.node} is {each.state}{f': {each.why}' if each.why else ''}" for each in left[:MOST]]
+    """Switches that are not ready, in words: the first few, and how many more.
+
+    One that is stuck tries again in a while all the same: it is told with what it was refused for, wherever it is now.
+    """
+    whys = [(each, each.refused if each.stuck else each.why) for each in left[:MOST]]
+    told = [f"{each.node} is {each.state}{f': {why}' if why else ''}" for each, why in whys]
     more = f"\nand {len(left) - MOST} more" if len(left) > MOST else ""
     return "\n".join(told) + more
 

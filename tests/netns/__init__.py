@@ -1,5 +1,5 @@
-"""Tests on real nodes. What the conformance suite asserts is shown in full when it fails."""
+"""Tests on real nodes. What the suites that both rings run assert is shown in full when it fails."""
 
 import pytest
 
-pytest.register_assert_rewrite("conformance")
+pytest.register_assert_rewrite("conformance", "provisioned")
