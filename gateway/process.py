@@ -11,7 +11,8 @@ from random import Random
 
 from gateway.config.settings import Settings
 from gateway.core.admission import Core
-from gateway.metrics import Tally
+from gateway.core.page import Page, Pages
+from gateway.counts import Counts
 from gateway.passage import Passage
 from gateway.reaching import Opener, Reaches, Secret
 from gateway.record import Done
@@ -30,21 +31,23 @@ class Gateway:
     core: Core
     reaches: Reaches
     passage: Passage
-    tally: Tally
+    counts: Counts
     clock: Clock
     wall: Clock = time.time
     draining: bool = False
     sinks: list[Callable[[Done], None]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, settings: Settings, opener: Opener, secret: Secret, clock: Clock) -> "Gateway":
-        """A gateway by its settings."""
-        core = Core(settings.setup, Random().randrange, clock())
+    def of(
+        cls, settings: Settings, opener: Opener, secret: Secret, clock: Clock, pages: Pages = lambda _: Page()
+    ) -> "Gateway":
+        """A gateway by its settings; `pages` are its tenants' accounts."""
+        core = Core(settings.setup, Random().randrange, clock(), pages)
         reaches = Reaches(opener, secret)
         reaches.change(settings.backends, settings.file.times)
         passage = Passage(core, reaches, clock, hedges=settings.file.again.hedges > 0)
-        tally = Tally(core, clock)
-        return cls(settings, core, reaches, passage, tally, clock, sinks=[tally.count])
+        counts = Counts()
+        return cls(settings, core, reaches, passage, counts, clock, sinks=[counts.count])
 
     def change(self, settings: Settings) -> None:
         """Other settings from now on; where it raises, the old ones stay."""

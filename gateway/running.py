@@ -10,7 +10,7 @@ from typing import Any
 import uvloop
 
 from gateway.config.settings import address
-from gateway.errors import Mistake
+from gateway.errors import GatewayError, Mistake
 from gateway.serving import Serving
 from gateway.sim.model import PROFILES
 from gateway.sim.serving import simulate
@@ -30,6 +30,15 @@ def simulated(model: str, profile: str, listen: str, seed: int) -> None:
     if profile not in PROFILES:
         raise Mistake(f"--profile: no profile {profile!r}; there are {', '.join(PROFILES)}")
     _run("simulator", simulate(model, PROFILES[profile], listen, seed, _tell))
+
+
+def run_worker(work: Coroutine[Any, Any, None]) -> None:
+    """Be a worker of a gateway until its pipe ends."""
+    try:
+        _run("gateway", work)
+    except GatewayError as error:
+        _say(f"a worker ends: {error}")
+        sys.exit(error.exit_code)
 
 
 def _run(name: str, work: Coroutine[Any, Any, None]) -> None:

@@ -80,8 +80,23 @@ class Live:
         self.reset(node)
 
     def swap(self, node: str) -> None:
-        """Have the cables of eth1 and eth2 change places at a node."""
-        steps = ("eth1 down", "eth2 down", "eth1 name spare", "eth2 name eth1", "spare name eth2", "eth1 up", "eth2 up")
+        """Have the cables of eth1 and eth2 change places at a node.
+
+        They are up again once zebra has seen it: FRR 8.4 reads names and addresses in two threads, and could take the
+        new address of one for that of the other, which no real cable makes it do.
+        """
+        door = self.door(node)
+        self._set_links(node, "eth1 down", "eth2 down", "eth1 name spare", "eth2 name eth1", "spare name eth2")
+        index = {each["ifname"]: each["ifindex"] for each in json.loads(door.run(["ip", "-j", "link"]).stdout)}
+
+        def unseen() -> str:
+            told = {name: door.vty("zebra", f"show interface {name}") for name in ("eth1", "eth2")}
+            return ", ".join(name for name, text in told.items() if f" index {index[name]} " not in text)
+
+        until("zebra has seen the new names", unseen, within=WITHIN)
+        self._set_links(node, "eth1 up", "eth2 up")
+
+    def _set_links(self, node: str, *steps: str) -> None:
         self.door(node).run(["ip", "-batch", "-"], input="\n".join(f"link set {step}" for step in steps))
 
     def configured(self, node: str) -> bool:

@@ -36,12 +36,13 @@ class Tenant(Struct, frozen=True):
 
 
 class State(Struct, frozen=True):
-    """All of it as it is now. `lag` is how late the event loop is."""
+    """All of it as it is now. `lag` is how late an event loop is, `workers` how many answered."""
 
     ready: bool
     draining: bool
     in_flight: int
     lag: float
+    workers: int
     models: tuple[Model, ...]
     tenants: tuple[Tenant, ...]
 

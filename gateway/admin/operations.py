@@ -1,14 +1,15 @@
-"""What operators can do: each operation once, for the address, its OpenAPI document and the command line."""
+"""What operators can do: each operation once, for the address, its OpenAPI document and the command line; and what a
+worker does for it."""
 
 from collections.abc import Callable
 from math import isinf
-from typing import Any
 
 from msgspec import Struct
 
 from gateway.admin.model import Backend, Model, State, Tenant, Which
 from gateway.core.bucket import Bucket
 from gateway.core.servers import Standing
+from gateway.crew import Drain, Question, Return
 from gateway.errors import Mistake
 from gateway.process import Gateway
 
@@ -16,7 +17,8 @@ MILLION = 1e6
 
 
 class Operation(Struct, frozen=True):
-    """One: how it is asked for, what it takes, what it gives. `do` raises Mistake for what there is not."""
+    """One: how it is asked for, and what it takes. Workers are asked `question` of that, if any; what is shown then is
+    made of the state, by `shown`."""
 
     method: str
     path: str
@@ -24,36 +26,44 @@ class Operation(Struct, frozen=True):
     summary: str
     takes: type | None
     gives: type
-    do: Callable[[Gateway, Any], object]
+    question: Callable[[Which], Question] | None
+    shown: Callable[[State, Which | None], object]
 
 
-def state(gateway: Gateway, _: None) -> State:
-    """How everything stands."""
-    core, now = gateway.core, gateway.clock()
-    models = tuple(Model(name, waiting, tuple(map(_backend, all_))) for name, waiting, all_ in core.standings(now))
-    tenants = tuple(_tenant(gateway, name, now) for name in gateway.settings.setup.tenants)
-    return State(gateway.ready, gateway.draining, core.door.inside, core.door.lag, models, tenants)
+def _all(state: State, _: Which | None) -> State:
+    return state
 
 
-def drain(gateway: Gateway, which: Which) -> Model:
-    """Take a server out of service; it finishes what it has."""
-    _there(gateway, which)
-    gateway.core.drained(which.model, which.backend, gateway.clock())
-    return _model(gateway, which.model)
-
-
-def take_back(gateway: Gateway, which: Which) -> Model:
-    """Take a server back; it gets a part of its share at first."""
-    _there(gateway, which)
-    gateway.passage.tell(gateway.core.returned(which.model, which.backend, gateway.clock()))
-    return _model(gateway, which.model)
+def _model(state: State, which: Which | None) -> Model:
+    assert which is not None, "it takes one"
+    return next(each for each in state.models if each.name == which.model)
 
 
 OPERATIONS = (
-    Operation("GET", "/v1/state", "state", "How everything stands.", None, State, state),
-    Operation("POST", "/v1/drain", "drain", "Take a server out; it finishes what it has.", Which, Model, drain),
-    Operation("POST", "/v1/return", "return", "Take a server back into service.", Which, Model, take_back),
+    Operation("GET", "/v1/state", "state", "How everything stands.", None, State, None, _all),
+    Operation("POST", "/v1/drain", "drain", "Take a server out; it finishes what it has.", Which, Model, Drain, _model),
+    Operation("POST", "/v1/return", "return", "Take a server back into service.", Which, Model, Return, _model),
 )
+
+
+def state(gateway: Gateway, *, tenants: bool) -> State:
+    """How everything stands in this process, with its tenants, who may be many, or without."""
+    core, now = gateway.core, gateway.clock()
+    models = tuple(Model(name, waiting, tuple(map(_backend, all_))) for name, waiting, all_ in core.standings(now))
+    found = tuple(_tenant(gateway, name, now) for name in gateway.settings.setup.tenants) if tenants else ()
+    return State(gateway.ready, gateway.draining, core.door.inside, core.door.lag, 1, models, found)
+
+
+def drain(gateway: Gateway, which: Which) -> None:
+    """Take a server out of service; it finishes what it has."""
+    _there(gateway, which)
+    gateway.core.drained(which.model, which.backend, gateway.clock())
+
+
+def take_back(gateway: Gateway, which: Which) -> None:
+    """Take a server back; it gets a part of its share at first."""
+    _there(gateway, which)
+    gateway.passage.tell(gateway.core.returned(which.model, which.backend, gateway.clock()))
 
 
 def _there(gateway: Gateway, which: Which) -> None:
@@ -62,10 +72,6 @@ def _there(gateway: Gateway, which: Which) -> None:
         raise Mistake(f"no model {which.model!r}; there are {', '.join(models)}")
     if which.backend not in models[which.model]:
         raise Mistake(f"{which.model} has no backend {which.backend!r}; it has {', '.join(models[which.model])}")
-
-
-def _model(gateway: Gateway, wanted: str) -> Model:
-    return next(each for each in state(gateway, None).models if each.name == wanted)
 
 
 def _backend(each: Standing) -> Backend:

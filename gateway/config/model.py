@@ -136,8 +136,8 @@ class AgainPart(Part, frozen=True):
 
 
 class GatewayFile(Part, frozen=True):
-    """The whole file. `grpc` is where that is served, if it is. `show_backend` tells clients by a header who served
-    them."""
+    """The whole file. `grpc` is where that is served, if it is. `workers` are processes, which share tenants' limits;
+    one is on the gateway's own. `show_backend` tells clients by a header who served them."""
 
     models: Annotated[dict[Name, ModelPart], Meta(min_length=1)]
     tenants: dict[Name, TenantPart] = {}
@@ -145,6 +145,7 @@ class GatewayFile(Part, frozen=True):
     listen: str = "127.0.0.1:8080"
     admin: str = "127.0.0.1:8081"
     grpc: str = ""
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
     rack: str = ""
     tls: TlsPart = TlsPart()
     times: TimesPart = TimesPart()

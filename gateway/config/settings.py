@@ -38,6 +38,7 @@ class Route(Struct, frozen=True):
 class Settings(Struct, frozen=True):
     """All that a gateway is told. `backends` are by model and name, `keys` by hash, `routes` by name and alias."""
 
+    text: str
     file: GatewayFile
     setup: Setup
     keys: Mapping[bytes, Key]
@@ -55,6 +56,7 @@ def settle(text: str, place: str) -> Settings:
     if file.grpc:
         address(file.grpc, document.at("grpc"))
     return Settings(
+        text,
         file,
         _setup(file, document),
         _keys(file, document),

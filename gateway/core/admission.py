@@ -20,6 +20,7 @@ from gateway.core.door import Bounds, Door
 from gateway.core.health import Rules
 from gateway.core.latency import Latencies
 from gateway.core.model import Ask, Price, Reason, Refused, Tokens
+from gateway.core.page import Page, Pages
 from gateway.core.queue import Patience, Queue, Waiting
 from gateway.core.retries import Again, Allowed
 from gateway.core.servers import Server, Servers, Standing
@@ -94,11 +95,11 @@ class Setup:
 
 
 class Core:
-    """All that decides. `draw(n)` is a number from 0 to below n."""
+    """All that decides. `draw(n)` is a number from 0 to below n, `pages` gives each tenant's account."""
 
-    def __init__(self, setup: Setup, draw: Callable[[int], int], now: float) -> None:
+    def __init__(self, setup: Setup, draw: Callable[[int], int], now: float, pages: Pages = lambda _: Page()) -> None:
         self.door = Door(setup.bounds)
-        self._setup, self._draw = setup, draw
+        self._setup, self._draw, self._pages = setup, draw, pages
         self._tenants: dict[str, Tenant] = {}
         self._lanes: dict[str, _Lane] = {}
         self._again, self._hedges = Again(now, setup.again), Again(now, setup.hedges)
@@ -111,8 +112,8 @@ class Core:
         self._again.allowed, self._hedges.allowed = setup.again, setup.hedges
         before, self._tenants = self._tenants, {}
         for name, limits in setup.tenants.items():
-            self._tenants[name] = before.get(name) or Tenant.of(limits, now)
-            self._tenants[name].change(limits, now)
+            tenant = self._tenants[name] = before.get(name) or Tenant(limits, self._pages(name))
+            tenant.change(limits, now)
         gone, self._lanes = self._lanes, {}
         for name, model in setup.models.items():
             self._lanes[name] = self._lane(gone.pop(name, None), model)

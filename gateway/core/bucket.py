@@ -1,53 +1,73 @@
 """A bucket of tokens that fills at a rate: how requests and tokens a minute are held to. It may go into debt, for what
 a request really used is only known at its end."""
 
-from dataclasses import dataclass
+from collections.abc import MutableSequence
+from dataclasses import dataclass, field
+
+EMPTY, AT, CAPACITY = range(3)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Bucket:
-    """`rate` a second, up to `capacity`; full at first. `level` was true at `at`."""
+    """Three of a row of numbers, from `place` on: how much is missing, at which moment that was so, and how much it
+    holds, which is what it gets in a minute. What is missing is more than that while there is a debt."""
 
-    rate: float
-    capacity: float
-    level: float
-    at: float
+    cells: MutableSequence[float] = field(default_factory=lambda: [0.0] * 3)
+    place: int = 0
 
     @classmethod
     def full(cls, per_minute: float, now: float) -> "Bucket":
-        """A bucket that holds what is allowed in a minute."""
-        return cls(per_minute / 60, per_minute, per_minute, now)
+        """A bucket of its own that holds what is allowed in a minute."""
+        return cls([0.0, now, per_minute])
+
+    @property
+    def capacity(self) -> float:
+        """What it holds, and gets in a minute."""
+        return self.cells[self.place + CAPACITY]
 
     def has(self, amount: float, now: float) -> bool:
         """Whether so much may be taken; more than it holds may be once it is full, for nobody could ever ask else. Of
         one that never holds anything nothing may."""
-        return self._filled(now) >= min(amount, self.capacity) and (self.capacity > 0 or not amount)
+        capacity = self.capacity
+        return capacity - self._missing(now) >= min(amount, capacity) and (capacity > 0 or not amount)
 
     def take(self, amount: float, now: float) -> None:
         """Take so much, wherever that leads."""
-        self.level, self.at = self._filled(now) - amount, max(now, self.at)
+        self._set(self._missing(now) + amount, now)
 
     def give(self, amount: float, now: float) -> None:
         """Give back what was not used after all."""
-        self.level, self.at = min(self._filled(now) + amount, self.capacity), max(now, self.at)
+        self._set(max(self._missing(now) - amount, 0.0), now)
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until so much may be taken if nobody takes any before; infinity where nothing comes in."""
-        if not self.capacity:
+        capacity = self.capacity
+        if not capacity:
             return float("inf") if amount else 0.0
-        missing = min(amount, self.capacity) - self._filled(now)
-        return missing / self.rate if missing > 0 else 0.0
+        short = min(amount, capacity) - capacity + self._missing(now)
+        return short / capacity * 60 if short > 0 else 0.0
 
     def left(self, now: float) -> float:
         """How much may be taken; 0 while there is a debt."""
-        return max(self._filled(now), 0.0)
+        return max(self.capacity - self._missing(now), 0.0)
 
     def change(self, per_minute: float, now: float) -> None:
-        """Another limit from now on; debts stay."""
-        level = self._filled(now)
-        self.rate, self.capacity, self.at = per_minute / 60, per_minute, max(now, self.at)
-        self.level = min(level, per_minute)
+        """Another limit from now on, whichever process says it first: no more is there than was, and debts stay."""
+        capacity, missing = self.capacity, self._missing(now)
+        if per_minute == capacity:
+            return
+        self.cells[self.place + CAPACITY] = per_minute
+        self._set(max(per_minute - capacity + missing, 0.0) if capacity else missing, now)
 
-    def _filled(self, now: float) -> float:
-        passed = max(now - self.at, 0.0)  # a clock that was set back brings nothing
-        return min(self.level + passed * self.rate, self.capacity)
+    def _missing(self, now: float) -> float:
+        cells, place = self.cells, self.place
+        missing = cells[place]
+        if missing <= 0.0:
+            return 0.0
+        passed = max(now - cells[place + AT], 0.0)  # a clock that was set back brings nothing
+        return max(missing - passed * cells[place + CAPACITY] / 60, 0.0)
+
+    def _set(self, missing: float, now: float) -> None:
+        cells, place = self.cells, self.place
+        cells[place + EMPTY] = missing
+        cells[place + AT] = max(now, cells[place + AT])

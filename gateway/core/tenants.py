@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from gateway.core.bucket import Bucket
 from gateway.core.model import Ask, Price, Reason, Refused, Tokens
+from gateway.core.page import REQUESTS, SPENT, TOKENS, Page
 
 NEVER = float("inf")
 
@@ -28,70 +29,84 @@ class Reserved(Struct, frozen=True):
     cost: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tenant:
-    """What a tenant has left. Money is in millionths."""
+    """What a tenant has left. Its account is on a page that other processes may have too; money is in millionths."""
 
     limits: Limits
-    requests: Bucket | None
-    tokens: Bucket | None
-    spent: float = 0.0
-    held: float = field(default=0.0, init=False)  # money that is reserved
-    running: int = field(default=0, init=False)
+    page: Page
+    requests: Bucket | None = field(default=None, init=False)
+    tokens: Bucket | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, limits: Limits, now: float, spent: float = 0.0) -> "Tenant":
-        """One that has used nothing of this minute, and has spent so much of its budget."""
-        return cls(limits, _bucket(limits.requests_per_minute, now), _bucket(limits.tokens_per_minute, now), spent)
+    def of(cls, limits: Limits, now: float, page: Page | None = None) -> "Tenant":
+        """One whose account is on a page; a new page is that of one who has used nothing."""
+        tenant = cls(limits, page or Page())
+        tenant.change(limits, now)
+        return tenant
+
+    @property
+    def running(self) -> int:
+        """Requests under way."""
+        return self.page.running
+
+    @property
+    def spent(self) -> float:
+        """Money that is gone."""
+        return self.page.cells[SPENT]
 
     def reserve(self, ask: Ask, price: Price, now: float) -> Reserved | Refused:
         """Hold what a request may use; where any of it is not there, nothing is held."""
-        cost, tokens = price.of(ask.most), ask.most.sum
-        if self.spent + self.held + cost > self.limits.budget:
+        with self.page.lock:
+            return self._reserve(Reserved(ask.most.sum, price.of(ask.most)), now)
+
+    def _reserve(self, wanted: Reserved, now: float) -> Reserved | Refused:
+        limits, page, requests, tokens = self.limits, self.page, self.requests, self.tokens
+        if limits.budget != NEVER and self.spent + page.held + wanted.cost > limits.budget:
             return Refused(Reason.BUDGET, NEVER)
-        if self.running >= self.limits.concurrency:
+        if limits.concurrency != NEVER and page.running >= limits.concurrency:
             return Refused(Reason.CONCURRENCY)
-        if self.requests is not None and not self.requests.has(1, now):
-            return Refused(Reason.REQUESTS, self.requests.wait(1, now))
-        if self.tokens is not None and not self.tokens.has(tokens, now):
-            return Refused(Reason.TOKENS, self.tokens.wait(tokens, now))
-        if self.requests is not None:
-            self.requests.take(1, now)
-        if self.tokens is not None:
-            self.tokens.take(tokens, now)
-        self.running += 1
-        self.held += cost
-        return Reserved(tokens, cost)
+        if requests is not None and not requests.has(1, now):
+            return Refused(Reason.REQUESTS, requests.wait(1, now))
+        if tokens is not None and not tokens.has(wanted.tokens, now):
+            return Refused(Reason.TOKENS, tokens.wait(wanted.tokens, now))
+        if requests is not None:
+            requests.take(1, now)
+        if tokens is not None:
+            tokens.take(wanted.tokens, now)
+        page.begin(wanted.cost)
+        return wanted
 
     def settle(self, reserved: Reserved, used: Tokens, price: Price, now: float) -> None:
         """End what was reserved, by the tokens that were really used: less is given back, more is a debt."""
-        self.running -= 1
-        self.held = max(self.held - reserved.cost, 0.0)
-        self.spent += price.of(used)
-        if self.tokens is not None and used.sum < reserved.tokens:
-            self.tokens.give(reserved.tokens - used.sum, now)
+        with self.page.lock:
+            self._settle(reserved, used.sum, price.of(used), now)
+
+    def _settle(self, reserved: Reserved, tokens: int, cost: float, now: float) -> None:
+        self.page.end(reserved.cost)
+        self.page.cells[SPENT] += cost
+        if self.tokens is not None and tokens < reserved.tokens:
+            self.tokens.give(reserved.tokens - tokens, now)
         elif self.tokens is not None:
-            self.tokens.take(used.sum - reserved.tokens, now)
+            self.tokens.take(tokens - reserved.tokens, now)
 
     def cancel(self, reserved: Reserved, now: float) -> None:
         """End what was reserved and never began: the request counts for nothing."""
-        self.settle(reserved, Tokens(), Price(), now)
-        if self.requests is not None:
-            self.requests.give(1, now)
+        with self.page.lock:
+            self._settle(reserved, 0, 0.0, now)
+            if self.requests is not None:
+                self.requests.give(1, now)
 
     def change(self, limits: Limits, now: float) -> None:
         """Other limits from now on; what is held and spent stays."""
-        self.requests = _changed(self.requests, limits.requests_per_minute, now)
-        self.tokens = _changed(self.tokens, limits.tokens_per_minute, now)
+        with self.page.lock:
+            self.requests = self._bucket(REQUESTS, limits.requests_per_minute, now)
+            self.tokens = self._bucket(TOKENS, limits.tokens_per_minute, now)
         self.limits = limits
 
-
-def _bucket(per_minute: float, now: float) -> Bucket | None:
-    return None if per_minute == NEVER else Bucket.full(per_minute, now)
-
-
-def _changed(bucket: Bucket | None, per_minute: float, now: float) -> Bucket | None:
-    if bucket is None or per_minute == NEVER:
-        return _bucket(per_minute, now)
-    bucket.change(per_minute, now)
-    return bucket
+    def _bucket(self, place: int, per_minute: float, now: float) -> Bucket | None:
+        if per_minute == NEVER:
+            return None
+        bucket = Bucket(self.page.cells, place)
+        bucket.change(per_minute, now)
+        return bucket

@@ -20,13 +20,15 @@ LOOK = 0.1  # seconds between two looks whether the gateway is ready
 
 
 @asynccontextmanager
-async def served(gateway: Gateway, file: GatewayFile, forced: asyncio.Event | None = None) -> AsyncGenerator[int]:
-    """A server, and its port, until all that came by it is over, or is cut off, once that is forced. Raises Fault where
-    it cannot listen there."""
+async def served(
+    gateway: Gateway, file: GatewayFile, forced: asyncio.Event | None = None, *, shared: str = ""
+) -> AsyncGenerator[int]:
+    """A server, and its port, until all that came by it is over, or is cut off, once that is forced. `shared` is where
+    other processes serve too, instead of what the file says. Raises Fault where it cannot listen there."""
     stubs = load()
     server = grpc.aio.server(
         options=(
-            ("grpc.so_reuseport", 0),  # else two gateways share a port, and nobody is told
+            ("grpc.so_reuseport", int(bool(shared))),  # else two gateways share a port, and nobody is told
             ("grpc.max_receive_message_length", file.door.body_bytes),
             ("grpc.max_metadata_size", file.door.head_bytes),
         )
@@ -35,7 +37,7 @@ async def served(gateway: Gateway, file: GatewayFile, forced: asyncio.Event | No
     states = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(states, server)
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    port = _bound(server, file.grpc, file.tls)
+    port = _bound(server, shared or file.grpc, file.tls)
     await server.start()
     telling = asyncio.create_task(_tell(gateway, states))
     try:

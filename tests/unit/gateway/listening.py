@@ -1,15 +1,18 @@
 """A gateway that listens on loopback, before fake servers, for tests over real sockets."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from plain import FILE, Plain
 
+from gateway import worker
 from gateway.admin.app import Admin
 from gateway.config.model import TlsPart
+from gateway.crew import Change, Drain, Leave, Look, Question, Report, Return
 from gateway.http.app import App
 from gateway.listening import bound, listener
+from gateway.process import Gateway
 
 
 class Listening(Plain):
@@ -36,9 +39,32 @@ class Listening(Plain):
         return await asyncio.open_connection("127.0.0.1", self.port)
 
 
+class One:
+    """A crew that is a gateway of this process, and nothing that could end."""
+
+    restarts = 0
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        yield
+
+    async def ask(self, question: Question) -> list[Report]:
+        assert isinstance(question, Look | Change | Drain | Return | Leave)
+        report = worker.done(self._gateway, question)
+        return [] if report is None else [report]
+
+
+def operated(gateway: Gateway) -> Admin:
+    """What its operators see."""
+    return Admin(One(gateway), {})
+
+
 @asynccontextmanager
 async def listening(
-    text: str = FILE, tls: TlsPart | None = None, face: type[App] | type[Admin] = App
+    text: str = FILE, tls: TlsPart | None = None, face: Callable[[Gateway], App | Admin] = App
 ) -> AsyncGenerator[Listening]:
     """A gateway that listens on some port, until the test is over; then nothing of it is left."""
     it = Listening(text)

@@ -5,12 +5,11 @@ import asyncio
 import aiohttp
 import jsonschema
 import pytest
-from listening import Listening, listening
+from listening import Listening, listening, operated
 from plain import FILE, run
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.admin import asking
-from gateway.admin.app import Admin
 from gateway.admin.model import Which
 from gateway.admin.openapi import document
 from gateway.admin.operations import OPERATIONS
@@ -33,7 +32,7 @@ def test_the_state_is_how_everything_stands() -> None:
     """Servers with what they have, tenants with what they have left."""
 
     async def work() -> None:
-        async with listening(LIMITED, face=Admin) as it:
+        async with listening(LIMITED, face=operated) as it:
             admin = f"http://127.0.0.1:{it.port}"
             passing = await enter(it)
             state = await asyncio.to_thread(asking.state, admin)
@@ -57,7 +56,7 @@ def test_a_server_that_is_drained_finishes_what_it_has_and_comes_back() -> None:
     """New requests go elsewhere; taken back, it gets some again."""
 
     async def work() -> None:
-        async with listening(face=Admin) as it:
+        async with listening(face=operated) as it:
             admin, which = f"http://127.0.0.1:{it.port}", Which("m", "a")
             passing = await enter(it)
             model = await asyncio.to_thread(asking.drain, admin, which)
@@ -78,7 +77,7 @@ def test_what_there_is_not_is_named_with_what_there_is() -> None:
     """On the command line as over the wire; where nobody listens, that is said."""
 
     async def work() -> None:
-        async with listening(face=Admin) as it:
+        async with listening(face=operated) as it:
             admin = f"http://127.0.0.1:{it.port}"
             for which, said in (
                 (Which("n", "a"), "no model 'n'; there are m, other"),
@@ -114,7 +113,7 @@ def test_what_is_asked_wrongly_does_nothing(method: str, path: str, body: bytes,
     """A page of another site could send the last of these."""
 
     async def work() -> None:
-        async with listening(face=Admin) as it, aiohttp.ClientSession() as session:
+        async with listening(face=operated) as it, aiohttp.ClientSession() as session:
             headers = {"content-type": kind} if kind else {}
             url = f"http://127.0.0.1:{it.port}{path}"
             async with session.request(method, url, data=body or None, headers=headers) as answer:
@@ -129,7 +128,7 @@ def test_metrics_are_what_prometheus_reads() -> None:
     """Every family once, with counts that fit what happened."""
 
     async def work() -> None:
-        async with listening(face=Admin) as it, aiohttp.ClientSession() as session:
+        async with listening(face=operated) as it, aiohttp.ClientSession() as session:
             passing = await enter(it)
             async with session.get(f"http://127.0.0.1:{it.port}/metrics") as answer:
                 families = list(text_string_to_metric_families(await answer.text()))
@@ -153,7 +152,7 @@ def test_the_openapi_document_is_one_and_fits_what_is_said() -> None:
 
     async def work() -> None:
         told = document(OPERATIONS, "1")
-        async with listening(face=Admin) as it, aiohttp.ClientSession() as session:
+        async with listening(face=operated) as it, aiohttp.ClientSession() as session:
             url = f"http://127.0.0.1:{it.port}"
             async with session.get(f"{url}/openapi.json") as answer:
                 assert await answer.json() == told

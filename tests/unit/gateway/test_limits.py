@@ -86,10 +86,10 @@ def test_what_is_not_there_is_refused_and_nothing_is_held() -> None:
     ):
         tenant = Tenant.of(limits, 0)
         held(tenant.reserve(ASK, ONE, 0))
-        before = (tenant.running, tenant.held)
+        before = (tenant.running, tenant.page.held)
 
         assert why(tenant.reserve(ASK, ONE, 0)) == (reason, pytest.approx(wait))
-        assert (tenant.running, tenant.held) == before
+        assert (tenant.running, tenant.page.held) == before
 
 
 def test_what_was_not_used_is_given_back() -> None:
@@ -98,7 +98,7 @@ def test_what_was_not_used_is_given_back() -> None:
     tenant.settle(held(tenant.reserve(ASK, ONE, 0)), used=Tokens(30, 10), price=ONE, now=0)
 
     assert why(tenant.reserve(ASK, ONE, 0)) == (Reason.TOKENS, pytest.approx(24))
-    assert (tenant.spent, tenant.held, tenant.running) == (40, 0, 0)
+    assert (tenant.spent, tenant.page.held, tenant.running) == (40, 0, 0)
     held(tenant.reserve(ASK, ONE, 24))
 
 
@@ -130,7 +130,7 @@ def test_a_budget_is_never_passed_by_what_was_foreseen(asked: list[tuple[int, in
             reserved, really = open_.pop(0)
             beyond += max(really - reserved.tokens, 0)
             tenant.settle(reserved, Tokens(really), ONE, 0)
-        assert tenant.spent + tenant.held <= 500 + beyond
+        assert tenant.spent + tenant.page.held <= 500 + beyond
     assert tenant.running == len(open_)
 
 

@@ -132,6 +132,6 @@ def test_everything_that_was_held_is_given_back() -> None:
 
     assert world.core.door.inside == 0
     tenants = [world.core.tenant(name) for name in ("a", "b", "c")]
-    assert [(each.running, each.held) for each in tenants if each is not None] == [(0, 0)] * 3
+    assert [(each.running, each.page.held) for each in tenants if each is not None] == [(0, 0)] * 3
     ((_, waiting, backends),) = world.core.standings(world.now)
     assert (waiting, [each.in_flight for each in backends]) == (0, [0] * 4)

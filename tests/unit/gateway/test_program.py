@@ -7,18 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import grpc
 import openai
 import pytest
-from commands import Program, ran, started
-from openai import OpenAI
+from commands import ran, started
+from pair import HI, Pair, paired
 
 from gateway.grpc.stubs import SERVICE, load
 from gateway.process import Gateway
@@ -26,55 +22,12 @@ from gateway.serving import Serving
 
 pytestmark = pytest.mark.slow
 
-HI = [{"role": "user", "content": "hello"}]
-
-
-@dataclass
-class Pair:
-    """A gateway before a simulator."""
-
-    file: Path
-    key: str
-    gateway: Program
-    simulator: Program
-    url: str
-    admin: str
-
-    def client(self, key: str = "", retries: int = 0) -> OpenAI:
-        """The official client of it."""
-        return OpenAI(base_url=f"{self.url}/v1", api_key=key or self.key, max_retries=retries)
-
-    @property
-    def server(self) -> str:
-        """The simulator's URL."""
-        return self.simulator.said.split()[-1]
-
-    def told(self, path: str, of: str = "", sent: bytes | None = None) -> tuple[int, str]:
-        """What it, or another, says to somebody without a key."""
-        try:
-            with urlopen(f"{of or self.url}{path}", data=sent, timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, error.read().decode()
-
-
-def any_port(file: Path, backend: str) -> None:
-    """A file for a gateway that listens on any ports."""
-    text = file.read_text().replace("127.0.0.1:8080", "127.0.0.1:0").replace("127.0.0.1:8081", "127.0.0.1:0")
-    file.write_text(text.replace("http://127.0.0.1:8000", backend))
-
 
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     """As in the README: a simulator, a file by `init`, a gateway."""
-    with ExitStack() as stack:
-        simulator = stack.enter_context(started("sim", "--listen", "127.0.0.1:0", cwd=tmp_path))
-        backend = simulator.until(r"on (http://\S+)\n")
-        made = ran("init", "g.yml", cwd=tmp_path)
-        any_port(tmp_path / "g.yml", backend)
-        gateway = stack.enter_context(started("serve", "g.yml", cwd=tmp_path))
-        admin, url = gateway.until(r"admin on (http://\S+)\n"), gateway.until(r"gateway on (http://\S+)\n")
-        yield Pair(tmp_path / "g.yml", made.stdout.strip(), gateway, simulator, url, admin)
+    with paired(tmp_path) as it:
+        yield it
 
 
 def test_a_first_request_and_a_last(pair: Pair) -> None:
