@@ -1,6 +1,7 @@
 """A process that is a gateway and nothing else."""
 
 import asyncio
+import gc
 import logging
 import sys
 from collections.abc import Coroutine
@@ -17,6 +18,9 @@ from gateway.sim.serving import simulate
 
 UNFINISHED = "ASGI callable returned without completing response."
 """What uvicorn says of an answer that broke off behind us, which is recorded already, as it closes its connection."""
+SELDOM = 10_000
+"""Objects that are made until the youngest are looked through for cycles. A request makes dozens that live until it is
+over and are in no cycle: by default each handful of requests would pay for a look at them, in vain."""
 
 
 def run(path: Path) -> None:
@@ -44,6 +48,8 @@ def run_worker(work: Coroutine[Any, Any, None]) -> None:
 def _run(name: str, work: Coroutine[Any, Any, None]) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=f"{name}: %(message)s")
     logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != UNFINISHED)
+    gc.freeze()  # what has been loaded stays
+    gc.set_threshold(SELDOM)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work)
 

@@ -135,7 +135,7 @@ class Core:
         lane, tenant = self._lanes.get(ask.model), self._tenants.get(ask.tenant)
         if lane is None or tenant is None or not lane.servers.usable():  # or they have just been taken out
             return None, Refused(Reason.NO_BACKEND), []
-        if ask.deadline <= now + lane.servers.expected():
+        if ask.deadline != FOREVER and ask.deadline <= now + lane.servers.expected():
             return None, Refused(Reason.DEADLINE, FOREVER), []
         held = tenant.reserve(ask, lane.price, now)
         if isinstance(held, Refused):

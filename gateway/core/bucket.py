@@ -28,8 +28,15 @@ class Bucket:
     def has(self, amount: float, now: float) -> bool:
         """Whether so much may be taken; more than it holds may be once it is full, for nobody could ever ask else. Of
         one that never holds anything nothing may."""
-        capacity = self.capacity
-        return capacity - self._missing(now) >= min(amount, capacity) and (capacity > 0 or not amount)
+        return self._allows(amount, self._missing(now))
+
+    def taken(self, amount: float, now: float) -> bool:
+        """Take so much if it may be taken; whether it was."""
+        missing = self._missing(now)
+        if not self._allows(amount, missing):
+            return False
+        self._set(missing + amount, now)
+        return True
 
     def take(self, amount: float, now: float) -> None:
         """Take so much, wherever that leads."""
@@ -38,6 +45,11 @@ class Bucket:
     def give(self, amount: float, now: float) -> None:
         """Give back what was not used after all."""
         self._set(max(self._missing(now) - amount, 0.0), now)
+
+    def told(self, now: float) -> tuple[float, float, float]:
+        """How much it holds, how much may be taken, and the seconds until it is full."""
+        capacity, missing = self.cells[self.place + CAPACITY], self._missing(now)
+        return capacity, max(capacity - missing, 0.0), missing / capacity * 60 if capacity else 0.0
 
     def wait(self, amount: float, now: float) -> float:
         """Seconds until so much may be taken if nobody takes any before; infinity where nothing comes in."""
@@ -59,15 +71,22 @@ class Bucket:
         self.cells[self.place + CAPACITY] = per_minute
         self._set(max(per_minute - capacity + missing, 0.0) if capacity else missing, now)
 
+    def _allows(self, amount: float, missing: float) -> bool:
+        capacity = self.cells[self.place + CAPACITY]
+        left = capacity - missing
+        return (left >= amount or left >= capacity) and (capacity > 0 or not amount)
+
     def _missing(self, now: float) -> float:
         cells, place = self.cells, self.place
         missing = cells[place]
         if missing <= 0.0:
             return 0.0
-        passed = max(now - cells[place + AT], 0.0)  # a clock that was set back brings nothing
-        return max(missing - passed * cells[place + CAPACITY] / 60, 0.0)
+        passed = now - cells[place + AT]
+        if passed > 0:  # a clock that was set back brings nothing
+            missing -= passed * cells[place + CAPACITY] / 60
+        return missing if missing > 0.0 else 0.0
 
     def _set(self, missing: float, now: float) -> None:
         cells, place = self.cells, self.place
         cells[place + EMPTY] = missing
-        cells[place + AT] = max(now, cells[place + AT])
+        cells[place + AT] = max(cells[place + AT], now)

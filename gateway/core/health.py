@@ -82,7 +82,7 @@ def answered(health: Health, rules: Rules, now: float) -> Health:
     """It answered as it should."""
     if health.state is State.TRIED and now - health.since >= rules.ramp:
         return _moved(replace(health, failures=0, ejections=0), Event.PROVEN, now)
-    return replace(health, failures=0)
+    return replace(health, failures=0) if health.failures else health
 
 
 def failed(health: Health, rules: Rules, now: float, others: Collection[Health]) -> Health:

@@ -82,9 +82,10 @@ class Queue(Generic[T]):
     def __init__(self, patience: Patience | None = None) -> None:
         self.patience = patience or Patience()
         self._classes: dict[Priority, _Class[T]] = {each: _Class() for each in Priority}
+        self._high, self._normal, self._batch = self._classes.values()
 
     def __len__(self) -> int:
-        return sum(each.count for each in self._classes.values())
+        return self._high.count + self._normal.count + self._batch.count
 
     def stands(self, priority: Priority, now: float) -> bool:
         """Whether a class has had somebody waiting for longer than an interval."""

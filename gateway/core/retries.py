@@ -22,6 +22,8 @@ class Again:
 
     def asked(self, now: float) -> None:
         """A request was asked for the first time."""
+        if not self.allowed.share:
+            return
         self._left = min(self._filled(now) + self.allowed.share, self.allowed.saved)
         self._at = max(now, self._at)
 

@@ -66,14 +66,12 @@ class Tenant:
             return Refused(Reason.BUDGET, NEVER)
         if limits.concurrency != NEVER and page.running >= limits.concurrency:
             return Refused(Reason.CONCURRENCY)
-        if requests is not None and not requests.has(1, now):
+        if requests is not None and not requests.taken(1, now):
             return Refused(Reason.REQUESTS, requests.wait(1, now))
-        if tokens is not None and not tokens.has(wanted.tokens, now):
+        if tokens is not None and not tokens.taken(wanted.tokens, now):
+            if requests is not None:
+                requests.give(1, now)
             return Refused(Reason.TOKENS, tokens.wait(wanted.tokens, now))
-        if requests is not None:
-            requests.take(1, now)
-        if tokens is not None:
-            tokens.take(wanted.tokens, now)
         page.begin(wanted.cost)
         return wanted
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gateway.account import NOBODY, Account
 from gateway.core.model import Reason, Tokens
 from gateway.http import limits
-from gateway.http.incoming import Send
+from gateway.http.incoming import Message, Send
 from gateway.http.sse import Events
 from gateway.http.usage import used, used_at_end
 from gateway.passage import Passing
@@ -103,17 +103,20 @@ class Exchange:
         await self._last(last)
 
     async def _whole(self, status: int, headers: Headers, body: bytes) -> None:
-        await self._start(status, (*headers, (b"content-length", b"%d" % len(body))))
-        await self._last(body)
+        await self.send(self._head(status, (*headers, (b"content-length", b"%d" % len(body)))))
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _start(self, status: int, headers: Headers) -> None:
+        await self.send(self._head(status, headers))
+
+    def _head(self, status: int, headers: Headers) -> Message:
         account, gateway = self.account, self.account.gateway
         more: Headers = ((b"x-request-id", self.id),)
         if account.key is not NOBODY:
             more += limits.headers(gateway.core.tenant(account.key.tenant), gateway.clock())
         if account.passing is not None and gateway.settings.file.show_backend:
             more += ((b"x-gateway-backend", account.passing.backend.encode()),)
-        await self.send({"type": "http.response.start", "status": status, "headers": [*headers, *more]})
+        return {"type": "http.response.start", "status": status, "headers": [*headers, *more]}
 
     async def _piece(self, body: bytes) -> None:
         await self.send({"type": "http.response.body", "body": body, "more_body": True})

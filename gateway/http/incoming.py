@@ -16,7 +16,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 PASSED_ON = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate", b"openai-beta"})
 """What backends are told of a client's headers. Never its key, and nothing by which they could be steered."""
-LOOKED_AT = PASSED_ON | {b"authorization", b"content-length", b"x-request-id", b"x-request-timeout-ms", b"x-priority"}
+LOOKED_AT = {b"authorization", b"content-length", b"x-request-id", b"x-request-timeout-ms", b"x-priority"}
 ID = re.compile(rb"[\x21-\x7e]{1,128}")
 PATIENCE = 0.05
 """Seconds for which nobody looks whether the client is still there: most answers have begun by then, and looking costs
@@ -36,15 +36,20 @@ class Head(Struct, frozen=True):
 
 def head(headers: list[tuple[bytes, bytes]], new_id: Callable[[], bytes]) -> Head:
     """Look at the headers once; Wrong where one of them is none that can be meant."""
-    found = {name: value for name, value in headers if name in LOOKED_AT}
-    given = found.get(b"x-request-id", b"")
+    found, on = dict[bytes, bytes](), dict[bytes, bytes]()
+    for name, value in headers:
+        if name in PASSED_ON:
+            on[name] = value
+        elif name in LOOKED_AT:
+            found[name] = value
+    given = found.get(b"x-request-id")
     return Head(
         found.get(b"authorization", b""),
         int(found.get(b"content-length", b"0")),  # the parser let nothing pass but digits
-        given if ID.fullmatch(given) else new_id(),
+        given if given is not None and ID.fullmatch(given) else new_id(),
         _timeout(found.get(b"x-request-timeout-ms")),
         found.get(b"x-priority"),
-        tuple((name, value) for name, value in found.items() if name in PASSED_ON),
+        tuple(on.items()),
     )
 
 

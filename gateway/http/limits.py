@@ -16,8 +16,9 @@ def headers(tenant: Tenant | None, now: float) -> Headers:
 def _of(what: bytes, bucket: Bucket | None, now: float) -> Headers:
     if bucket is None:
         return ()
+    capacity, left, full = bucket.told(now)
     return (
-        (b"x-ratelimit-limit-" + what, b"%d" % bucket.capacity),
-        (b"x-ratelimit-remaining-" + what, b"%d" % bucket.left(now)),
-        (b"x-ratelimit-reset-" + what, b"%.3fs" % bucket.wait(bucket.capacity, now)),
+        (b"x-ratelimit-limit-" + what, b"%d" % capacity),
+        (b"x-ratelimit-remaining-" + what, b"%d" % left),
+        (b"x-ratelimit-reset-" + what, b"%.3fs" % full),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.bench.gateways import AT_ONCE, LITELLM, NGINX, OURS, REFUSED, STREAMS
+from tests.bench.gateways import AT_ONCE, LITELLM, NGINX, OURS, REFUSED, STREAMS, WORKERS
 from tests.bench.markdown import ranged, table
 from tests.bench.measure import Results, Series
 
@@ -15,6 +15,18 @@ def requests(found: Sequence[Results]) -> str:
 def streams(found: Sequence[Results]) -> str:
     """Streams: who passes how many events a second, and what each costs."""
     return _compared(found, tuple(STREAMS), "events/s", "event")
+
+
+def workers(found: Sequence[Results]) -> str:
+    """Ours with one worker and with more, on the same cores."""
+    rows = []
+    series = {one.variant: one for result in found for one in result.series if one.peer == OURS and one.good}
+    first = series.get(next(iter(WORKERS)))
+    for variant in WORKERS:
+        if (one := series.get(variant)) is not None and first is not None:
+            times = one.figure("rate") / first.figure("rate")
+            rows.append((variant, *_row(one), "" if one is first else f"{times:.3g}"))
+    return table(("", "requests/s", "CPU us/request", "p50, ms", "p99, ms", "MiB", "times the rate of one"), rows)
 
 
 def _compared(found: Sequence[Results], variants: Sequence[str], rate: str, each: str) -> str:
@@ -41,4 +53,5 @@ def _times(ours: Series | None, one: Series) -> str:
 GATEWAY: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "gateway-requests": ("gateway", requests),
     "gateway-streams": ("gateway", streams),
+    "gateway-workers": ("gateway", workers),
 }

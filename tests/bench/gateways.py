@@ -1,7 +1,8 @@
 """Gateways before a server that costs nothing: ours, LiteLLM's proxy, and nginx, which only passes on, as the limit.
 
-One gateway runs on one core, the server and the load on another. What counts is CPU time a request, for the machine is
-not quiet; rates and latencies are beside it.
+One gateway runs on one core, the server and the load on another; where it has several workers, all are on all cores,
+and so is what loads it. What counts is CPU time a request, for the machine is not quiet; rates and latencies are beside
+it.
 """
 
 import os
@@ -35,6 +36,7 @@ ASKED = '{"model": "llama", "messages": [{"role": "user", "content": "hello ther
 AT_ONCE: Mapping[str, int] = {"1 at once": 1, "64 at once": 64}
 REFUSED = "64 at once, refused"
 MANY = "200 streams"  # more than LiteLLM's proxy begins in any time
+WORKERS: Mapping[str, int] = {"1 worker": 1, "2 workers": 2}  # of ours, with 64 requests at once
 STREAMS: Mapping[str, int] = {"16 streams": 16, MANY: 200}
 
 NGINX_FILE = """\
@@ -60,6 +62,7 @@ http {{
 OUR_FILE = """\
 listen: 127.0.0.1:{port}
 admin: 127.0.0.1:0
+workers: {workers}
 models: {{llama: {{backends: [{{url: "http://127.0.0.1:{server}", check: ""}}]}}}}
 tenants: {{t: {{requests_per_minute: {rate}, tokens_per_minute: 1000000000000, concurrency: 100000, budget: 1000000}}}}
 keys: [{{tenant: t, sha256: {digest}}}]
@@ -90,7 +93,9 @@ def _nginx(folder: Path, port: int, server: int, _variant: str) -> tuple[list[st
 
 def _ours(folder: Path, port: int, server: int, variant: str) -> tuple[list[str], dict[str, str]]:
     rate, digest = (0 if variant == REFUSED else 10**12), keys.digest(KEY.encode()).hex()
-    (folder / "gateway.yml").write_text(OUR_FILE.format(port=port, server=server, rate=rate, digest=digest))
+    workers = WORKERS.get(variant, 1)
+    text = OUR_FILE.format(port=port, server=server, rate=rate, digest=digest, workers=workers)
+    (folder / "gateway.yml").write_text(text)
     return [*CLOSLAB, "gateway", "serve", str(folder / "gateway.yml")], {"PYTHONPATH": str(ROOT)}
 
 
@@ -124,7 +129,7 @@ class Passes:
 
         def figures() -> dict[str, float]:
             with ExitStack() as stack:
-                load, own = _cores()
+                load, own = _cores(together=variant in WORKERS)
                 server, port = _free(), _free()
                 model = (sys.executable, "-m", "tests.bench.model_server", str(server))
                 stack.enter_context(_on(load, list(model), {"PYTHONPATH": str(ROOT)}, server, bench.folder))
@@ -136,11 +141,11 @@ class Passes:
 
 
 def _measured(
-    variant: str, port: int, work: Callable[[], float], memory: Callable[[], float], load: int, folder: Path
+    variant: str, port: int, work: Callable[[], float], memory: Callable[[], float], load: str, folder: Path
 ) -> dict[str, float]:
     """Warm it up, and load it for some seconds."""
     refused = variant == REFUSED
-    at_once = 64 if refused else AT_ONCE.get(variant, 0)
+    at_once = 64 if refused or variant in WORKERS else AT_ONCE.get(variant, 0)
     said = ASKED % ', "stream": true'
     if at_once:
         _wrk(port, at_once, WARM, load, folder, refused=refused)
@@ -156,7 +161,7 @@ def _measured(
 
 
 def _wrk(
-    port: int, connections: int, seconds: float, core: int, folder: Path, *, refused: bool = False
+    port: int, connections: int, seconds: float, cores: str, folder: Path, *, refused: bool = False
 ) -> dict[str, float]:
     """Requests a second, and latencies in ms, by wrk. Raises Fault where answers are not what they should be."""
     script = folder / "wrk.lua"
@@ -166,7 +171,7 @@ def _wrk(
     )
     url = f"http://127.0.0.1:{port}/v1/chat/completions"
     words = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "30s", "-s", str(script), url]
-    said = process.run(["taskset", "-c", str(core), "wrk", *words], timeout=60).stdout
+    said = process.run(["taskset", "-c", cores, "wrk", *words], timeout=60).stdout
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     whole = re.search(r"(\d+) requests in ([\d.]+)s", said)
     if whole is None or "Socket errors" in said or bool(wrong) is not refused:
@@ -182,11 +187,11 @@ def _milliseconds(said: str, share: str) -> float:
 
 
 @contextmanager
-def _on(core: int, argv: list[str], env: Mapping[str, str], port: int, folder: Path) -> Iterator[int]:
-    """A program on one core, once it listens; its process number."""
+def _on(cores: str, argv: list[str], env: Mapping[str, str], port: int, folder: Path) -> Iterator[int]:
+    """A program on some cores, once it listens; its process number."""
     with (folder / "said").open("wb") as said:
         running = subprocess.Popen(
-            ["taskset", "-c", str(core), *argv], cwd=folder, env={**os.environ, **env}, stdout=said, stderr=said
+            ["taskset", "-c", cores, *argv], cwd=folder, env={**os.environ, **env}, stdout=said, stderr=said
         )
     try:
         until(f"{argv[0]} listens", lambda: _missing(running, port, folder), within=120)
@@ -225,11 +230,12 @@ def memory(pid: int) -> float:
     return sum(int(found[1]) for text in texts if (found := re.search(r"VmRSS:\s+(\d+)", text))) / 1024
 
 
-def _cores() -> tuple[int, int]:
-    cores = sorted(os.sched_getaffinity(0))
+def _cores(*, together: bool) -> tuple[str, str]:
+    """Where the load is to run, and where a gateway, as taskset takes it."""
+    cores = [str(each) for each in sorted(os.sched_getaffinity(0))]
     if len(cores) < 2:
         raise Mistake("a gateway and its load need a core each, and this machine has one")
-    return cores[0], cores[1]
+    return (",".join(cores), ",".join(cores)) if together else (cores[0], cores[1])
 
 
 def _free() -> int:

@@ -12,11 +12,11 @@ from topologies import process
 from topologies.errors import Fault
 
 
-def streamed(port: int, streams: int, seconds: float, authorization: str, body: str, core: int) -> dict[str, float]:
-    """Events a second, and how long a stream takes to begin, in ms; loaded from one core. Raises Fault where nothing
+def streamed(port: int, streams: int, seconds: float, authorization: str, body: str, cores: str) -> dict[str, float]:
+    """Events a second, and how long a stream takes to begin, in ms; loaded from these cores. Raises Fault where nothing
     came."""
     words = [sys.executable, "-m", "tests.bench.streams", str(port), str(streams), str(seconds), authorization, body]
-    done = process.run(["taskset", "-c", str(core), *words], env={"PYTHONPATH": str(ROOT)}, timeout=120)
+    done = process.run(["taskset", "-c", cores, *words], env={"PYTHONPATH": str(ROOT)}, timeout=120)
     found = msgspec.json.decode(done.stdout, type=dict[str, float])
     if not found["rate"]:
         raise Fault("no stream has begun")

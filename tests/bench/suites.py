@@ -14,7 +14,7 @@ from tests.bench.ecmp import PEER as FABRIC
 from tests.bench.ecmp import WAYS, Spreads
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
 from tests.bench.gateways import AT_ONCE as ASKED
-from tests.bench.gateways import BEFORE, LITELLM, MANY, NGINX, OURS, REFUSED, STREAMS, Passes
+from tests.bench.gateways import BEFORE, LITELLM, MANY, NGINX, OURS, REFUSED, STREAMS, WORKERS, Passes
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
@@ -97,7 +97,7 @@ _BEFORE_A_SERVER = tuple(
 )
 WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
     "dcqcn": (Job("dcqcn", DUMBBELL, tuple((DCQCN, each) for each in FLOWS)),),
-    "gateway": (Job("gateway", BEFORE, (*_BEFORE_A_SERVER, (OURS, REFUSED))),),
+    "gateway": (Job("gateway", BEFORE, (*_BEFORE_A_SERVER, *((OURS, each) for each in (REFUSED, *WORKERS)))),),
     "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
     "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),
     "wire": (Job("wire", CABLE, _ON_THE_CABLE), Job("wire", LINE, tuple((KERNELS, each) for each in ROUTERS))),
