@@ -9,6 +9,7 @@ from gateway.process import Gateway
 from gateway.wrong import Wrong
 
 FOREVER = float("inf")
+UNSURE = "Keys cannot be looked up now."
 LEFT = 499  # the status of a request whose client is gone, as nginx writes it; nobody is sent it
 
 
@@ -16,6 +17,8 @@ def key(gateway: Gateway, authorization: bytes) -> Key:
     """Whose key a header shows; Wrong for none that is valid."""
     key = found(gateway.settings.keys, authorization, gateway.wall())
     if key is None:
+        if authorization and not gateway.settings.added.sure:
+            raise Wrong(503, "api_error", UNSURE, code="keys_unavailable", headers=((b"retry-after", b"5"),))
         raise _unknown("Incorrect API key provided" if authorization else "You didn't provide an API key")
     return key
 

@@ -33,6 +33,9 @@ tenants:
 keys:
   - tenant: me
     sha256: {digest}
+
+database:                  # what `closlab gateway tenants|keys|models|backends` add, and what tenants have spent
+  url: sqlite:///{stem}.db
 """
 
 
@@ -62,7 +65,7 @@ def init(
     from gateway import keys
 
     key = keys.made(os.urandom(keys.BYTES))
-    text = BEGIN.format(path=file, model=model, url=backend, digest=keys.digest(key.encode()).hex())
+    text = BEGIN.format(path=file, model=model, url=backend, digest=keys.digest(key.encode()).hex(), stem=file.stem)
     try:
         with file.open("x") as new:
             new.write(text)
@@ -75,7 +78,7 @@ def init(
 
 
 def key() -> None:
-    """Make a key: its text on stdout, this once, and what stands for it in the file on stderr."""
+    """Make a key for a file: its text on stdout, this once, and what stands for it in the file on stderr."""
     from gateway import keys
 
     made = keys.made(os.urandom(keys.BYTES))
@@ -123,5 +126,18 @@ def return_(model: MODEL, backend: BACKEND, admin: ADMIN = LOCAL, json: JSON = F
 
 
 COMMANDS = (serve, sim, check, init, key, state, drain, return_)
-EXTRA = ("aiohttp", "grpc", "grpc_health", "grpc_reflection", "httptools", "prometheus_client", "uvicorn", "uvloop")
+EXTRA = (
+    "aiohttp",
+    "aiosqlite",
+    "alembic",
+    "asyncpg",
+    "grpc",
+    "grpc_health",
+    "grpc_reflection",
+    "httptools",
+    "prometheus_client",
+    "sqlalchemy",
+    "uvicorn",
+    "uvloop",
+)
 """What `serve` needs beside the base of closlab."""

@@ -7,6 +7,8 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from gateway.admin.model import State, Which
+from gateway.config.added import NOTHING, Added
+from gateway.core.page import Pages
 from gateway.counts import Counts
 
 
@@ -18,11 +20,13 @@ class Look(Struct, frozen=True, tag=True):
 
 
 class Change(Struct, frozen=True, tag=True):
-    """Other settings from now on: the text of a file, where it is, and the page of each tenant's account."""
+    """Other settings from now on: the text of a file, where it is, the row of each tenant's account, where they are
+    shared, and what was added to the file."""
 
     text: str
     place: str
-    pages: Mapping[str, int] = {}
+    rows: Mapping[str, int] = {}
+    added: Added = NOTHING
 
 
 class Drain(Struct, frozen=True, tag=True):
@@ -60,7 +64,12 @@ class Report(Struct, frozen=True):
 
 
 class Crew(Protocol):
-    """The workers. `restarts` is how many of them ended too early and were started anew."""
+    """The workers. `restarts` is how many of them ended too early and were started anew; `pages` are the accounts of
+    their tenants."""
+
+    @property
+    def pages(self) -> Pages:
+        """Each tenant's that has one."""
 
     @property
     def restarts(self) -> int:

@@ -27,6 +27,7 @@ class Figures:
     states: Sequence[State]
     reloads: Mapping[str, int]
     restarts: int = 0
+    away: float | None = None  # seconds for which the database has not answered; None without one
 
     def collect(self) -> Iterator[Metric]:
         """All families; what prometheus_client's encoders ask of a registry."""
@@ -40,6 +41,9 @@ class Figures:
         reloads: dict[Labels, float] = {(outcome,): number for outcome, number in self.reloads.items()}
         yield _counter("gateway_reloads", "Files read anew.", ("outcome",), reloads)
         yield CounterMetricFamily("gateway_worker_restarts", "Workers that ended too early.", value=self.restarts)
+        if self.away is not None:
+            what = "How long the database has not answered."
+            yield GaugeMetricFamily("gateway_database_away_seconds", what, value=self.away)
         yield from self._histograms()
         yield from self._standing()
 

@@ -11,7 +11,7 @@ from random import Random
 
 from gateway.config.settings import Settings
 from gateway.core.admission import Core
-from gateway.core.page import Page, Pages
+from gateway.core.page import Pages
 from gateway.counts import Counts
 from gateway.passage import Passage
 from gateway.reaching import Opener, Reaches, Secret
@@ -39,7 +39,7 @@ class Gateway:
 
     @classmethod
     def of(
-        cls, settings: Settings, opener: Opener, secret: Secret, clock: Clock, pages: Pages = lambda _: Page()
+        cls, settings: Settings, opener: Opener, secret: Secret, clock: Clock, pages: Pages | None = None
     ) -> "Gateway":
         """A gateway by its settings; `pages` are its tenants' accounts."""
         core = Core(settings.setup, Random().randrange, clock(), pages)

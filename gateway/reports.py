@@ -1,22 +1,25 @@
 """What operators are shown, as tables or as JSON."""
 
 import sys
+from collections.abc import Sequence
 
 import msgspec
+from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
 from gateway.admin.model import Model, State, Tenant
 
 VERSION = 1  # of what --json prints: keys are added, none is renamed, removed or given another type
+EMPTY: tuple[object, ...] = (None, "", [], (), {})
+FIRST = ("id", "name", "tenant")  # columns
 WIDE = 160  # characters of a line where no terminal says how many it has
 
 
 def printed(shown: State | Model, *, json: bool) -> None:
     """Print it on stdout."""
     if json:
-        data = msgspec.json.encode({"version": VERSION, **msgspec.to_builtins(shown)})
-        sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
+        as_json(shown)
         return
     console = Console(width=None if sys.stdout.isatty() else WIDE)
     if isinstance(shown, Model):
@@ -27,6 +30,38 @@ def printed(shown: State | Model, *, json: bool) -> None:
     console.print(models(shown.models))
     if shown.tenants:
         console.print(tenants(shown.tenants))
+
+
+def as_json(shown: Struct) -> None:
+    """Print it on stdout, with its version."""
+    data = msgspec.json.encode({"version": VERSION, **msgspec.to_builtins(shown)})
+    sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
+
+
+def listed(shown: Sequence[Struct], *, json: bool) -> None:
+    """Print entries of one kind, one a line, without what none of them has; as JSON, with all of it."""
+    entries = [msgspec.to_builtins(each) for each in shown]
+    if json:
+        data = msgspec.json.encode({"version": VERSION, "entries": entries})
+        sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
+        return
+    columns = [name for name in (entries[0] if entries else ()) if any(each[name] not in EMPTY for each in entries)]
+    columns.sort(key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    table = Table(*(name.replace("_", " ") for name in columns))
+    for each in entries:
+        table.add_row(*(_cell(each[name]) for name in columns))
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table if entries else "none")
+
+
+def _cell(value: object) -> str:
+    """A value in one line: of a list its members, of a part of a file what is not by default."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value))
+    if isinstance(value, dict):
+        return (
+            str(value["url"]) if "url" in value else " ".join(f"{name} {_cell(each)}" for name, each in value.items())
+        )
+    return f"{value:,g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def models(shown: tuple[Model, ...]) -> Table:

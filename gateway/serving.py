@@ -11,21 +11,26 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.admin.app import Admin
+from gateway.admin.desk import Desk
 from gateway.beside import beside
 from gateway.config import reading
+from gateway.config.added import UNSURE, Added
 from gateway.config.model import TlsPart
-from gateway.config.settings import Settings
+from gateway.config.settings import Settings, settle
 from gateway.crew import Change, Crew, Cut, Leave
 from gateway.errors import GatewayError, Mistake
 from gateway.listening import Doors, bound, listened, listener, url
 from gateway.worker import Worker
 from gateway.workers.crew import Workers
 
+if TYPE_CHECKING:
+    from gateway.data.keeping import Keeper
+
 LOOK = 0.25  # seconds between two looks whether the file has changed
-FIXED = ("listen", "admin", "grpc", "tls", "workers")
+FIXED = ("listen", "admin", "grpc", "tls", "workers", "database")
 """What of the file holds from the start to the end."""
 
 Say = Callable[[str], None]
@@ -37,7 +42,8 @@ class Serving:
     def __init__(self, path: Path, say: Say) -> None:
         self._path, self._say = path, say
         self._seen = _stamp(path)
-        self._settings = reading.read(path)
+        settings = reading.read(path)
+        self._settings = settle(settings.text, str(path), UNSURE) if settings.file.database.url else settings
         self._reloads = Counter[str]()
         self._stopping, self._forced = asyncio.Event(), asyncio.Event()
         self._changing = asyncio.Lock()
@@ -45,11 +51,16 @@ class Serving:
 
     async def run(self) -> None:
         """Serve until a signal says to stop. Raises Mistake or Fault where it cannot begin."""
-        crew = self._crew()
+        keeper = self._keeper()
+        if keeper is not None:
+            self._settings = settle(self._settings.text, str(self._path), await keeper.begin())
+        crew = self._made = self._crew()
         async with AsyncExitStack() as stack:
             stack.enter_context(self._heeding(crew))
+            if keeper is not None:
+                await stack.enter_async_context(self._kept(keeper, crew))
             await stack.enter_async_context(beside(self._keep_looking(crew), self._stopping.set))
-            await stack.enter_async_context(self._admin(crew))
+            await stack.enter_async_context(self._admin(crew, keeper))
             await stack.enter_async_context(crew.running())
             await self._stopping.wait()
             await crew.ask(Leave())
@@ -64,10 +75,41 @@ class Serving:
             return Workers(settings, self._path, stop=self._stopping.set, say=self._say)
         return Worker(settings, Doors(bound(file.listen), file.grpc), stop=self._stopping.set, say=self._say)
 
+    def _keeper(self) -> "Keeper | None":
+        """What keeps up what the database has, where there is one. It is loaded only then."""
+        part = self._settings.file.database
+        if not part.url:
+            return None
+        from gateway.data.keeping import Keeper
+        from gateway.data.store import Store
+
+        kind, slashes, rest = part.url.partition(":///")
+        url = f"{kind}{slashes}{self._path.parent / rest}" if kind == "sqlite" else part.url
+        password = reading.secret(part.password) if part.password else ""
+        return Keeper(Store(url, part.within, password), part, self._take, self._say)
+
     @asynccontextmanager
-    async def _admin(self, crew: Crew) -> AsyncGenerator[None]:
+    async def _kept(self, keeper: "Keeper", crew: Crew) -> AsyncGenerator[None]:
+        """Know what the database has, and let it know what is spent, also at the end."""
+        try:
+            await keeper.look(crew.pages, self._settings.file.tenants)  # what has been spent, before any is
+            async with beside(keeper.keep(crew.pages, lambda: self._settings.file.tenants), self._stopping.set):
+                yield
+        finally:
+            await keeper.end(crew.pages, self._settings.file.tenants)
+
+    async def _take(self, added: Added) -> None:
+        """What was added is another from now on. Raises Mistake where the crew cannot follow; then all stays."""
+        async with self._changing:
+            settings = settle(self._settings.text, str(self._path), added)
+            await self._made.ask(Change(settings.text, str(self._path), added=added))
+            self._settings = settings
+
+    @asynccontextmanager
+    async def _admin(self, crew: Crew, keeper: "Keeper | None") -> AsyncGenerator[None]:
         """Where operators are listened to, to the very end."""
-        server = listener(Admin(crew, self._reloads), lambda: self._settings.file, TlsPart())
+        desk = Desk(crew, lambda: self._settings, keeper)
+        server = listener(Admin(desk, self._reloads), lambda: self._settings.file, TlsPart())
         sock = bound(self._settings.file.admin)
         self._say(f"admin on {url(sock)}")
         async with listened(server, sock, self._stopping.set):
@@ -110,9 +152,9 @@ class Serving:
         async with self._changing:
             self._seen = _stamp(self._path)
             try:
-                settings = reading.read(self._path)
+                settings = reading.read(self._path, self._settings.added)
                 self._refuse_fixed(settings)
-                await crew.ask(Change(settings.text, str(self._path)))
+                await crew.ask(Change(settings.text, str(self._path), added=settings.added))
             except GatewayError as error:
                 self._reloads["refused"] += 1
                 self._say(f"the old settings stay: {error}")

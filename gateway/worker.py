@@ -4,15 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import assert_never
 
-from gateway.admin import operations
+from gateway.answering import answer
 from gateway.beside import beside
 from gateway.checking import keep_checking
 from gateway.config import reading
-from gateway.config.settings import Settings, settle
-from gateway.core.page import Page, Pages
-from gateway.crew import Change, Cut, Drain, Leave, Look, Question, Report, Return, Stop
+from gateway.config.settings import Settings
+from gateway.core.page import OwnPages, Pages
+from gateway.crew import Cut, Question, Report, Stop
 from gateway.http.app import App
 from gateway.listening import Doors, listened, listener, opened, url
 from gateway.process import Gateway
@@ -33,10 +32,11 @@ class Worker:
         *,
         stop: Callable[[], None],
         say: Say = lambda _: None,
-        pages: Pages = lambda _: Page(),
+        pages: Pages | None = None,
     ) -> None:
         self._doors, self._stop, self._say = doors, stop, say
-        self.gateway = Gateway.of(settings, opened, reading.secret, time.monotonic, pages)
+        self.pages = pages or OwnPages()
+        self.gateway = Gateway.of(settings, opened, reading.secret, time.monotonic, self.pages)
         self._server = listener(App(self.gateway), lambda: self.gateway.settings.file, settings.file.tls)
         self._forced = asyncio.Event()
 
@@ -67,7 +67,7 @@ class Worker:
                 self._server.force_exit = True
                 self._forced.set()
             case _:
-                return done(self.gateway, question)
+                return answer(self.gateway, question)
         return None
 
     @asynccontextmanager
@@ -85,24 +85,6 @@ class Worker:
         async with served(self.gateway, file, self._forced, shared=shared) as port:
             self._say(f"grpc on {file.grpc.rpartition(':')[0]}:{port}")
             yield
-
-
-def done(gateway: Gateway, question: Look | Change | Drain | Return | Leave) -> Report | None:
-    """What is asked of a gateway, whoever listens for it."""
-    match question:
-        case Look(tenants):
-            return Report(gateway.counts, operations.state(gateway, tenants=tenants))
-        case Change(text, place):
-            gateway.change(settle(text, place))
-        case Drain(which):
-            operations.drain(gateway, which)
-        case Return(which):
-            operations.take_back(gateway, which)
-        case Leave():
-            gateway.draining = True
-        case _:
-            assert_never(question)
-    return None
 
 
 async def _entered(stack: AsyncExitStack, face: AbstractAsyncContextManager[None]) -> Callable[[], Awaitable[None]]:

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import database
 import pytest
 
 from topologies import deploy
@@ -110,7 +111,10 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
 @cache
 def lack_of_feature(name: str) -> str:
     """What the machine lacks of its kernel's type information (`types`), of queues that programs see (`backlogs`), of
-    the library that sets clocks (`libfaketime`), or for one of closlab's own trials."""
+    the library that sets clocks (`libfaketime`), a server of databases (`postgres`), or for one of closlab's own
+    trials."""
+    if name == "postgres":
+        return database.lack()
     if name == "types":
         return "" if kernel.TYPES.exists() else "this kernel tells nothing of its types"
     if name == "libfaketime":

@@ -6,12 +6,12 @@ import msgspec
 from msgspec import Struct
 from prometheus_client.exposition import choose_encoder
 
-from gateway.admin.merging import merged
-from gateway.admin.model import State, Which, Wrong
+from gateway.admin.desk import Desk, states
+from gateway.admin.model import Wrong
 from gateway.admin.openapi import document
 from gateway.admin.operations import OPERATIONS, Operation
 from gateway.counts import total
-from gateway.crew import Crew, Look, Report
+from gateway.crew import Look
 from gateway.errors import Fault, Mistake
 from gateway.http import incoming
 from gateway.http.incoming import Message, Receive, Send
@@ -33,10 +33,10 @@ class Answer(Struct, frozen=True):
 
 
 class Admin:
-    """The face that operators see of a crew. `reloads` are files read anew, by whether they were taken."""
+    """The face that operators see. `reloads` are files read anew, by whether they were taken."""
 
-    def __init__(self, crew: Crew, reloads: Mapping[str, int]) -> None:
-        self._crew, self._reloads = crew, reloads
+    def __init__(self, desk: Desk, reloads: Mapping[str, int]) -> None:
+        self._desk, self._reloads = desk, reloads
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request."""
@@ -53,17 +53,14 @@ class Admin:
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
 
     async def _operate(self, operation: Operation, headers: dict[bytes, bytes], receive: Receive) -> Answer:
-        asked: Which | None = None
+        asked: object = None
         if operation.takes is not None and headers.get(b"content-type", b"").partition(b";")[0].strip() != JSON:
             return _wrong(415, "only application/json, which no page of another site can send by itself")
         try:
             if operation.takes is not None:
                 sent = await incoming.body(receive, 0, most=MOST)
                 asked = msgspec.json.decode(sent, type=operation.takes)
-            if operation.question is not None and asked is not None:
-                await self._crew.ask(operation.question(asked))
-            shown = operation.shown(merged(_states(await self._crew.ask(Look(tenants=True)))), asked)
-            return Answer(200, JSON, msgspec.json.encode(shown))
+            return Answer(200, JSON, msgspec.json.encode(await operation.do(self._desk, asked)))
         except (msgspec.MsgspecError, UnicodeDecodeError, TooLong, ConnectionResetError) as error:
             return _wrong(400, str(error))
         except Mistake as error:
@@ -78,7 +75,7 @@ class Admin:
             case "/healthz":
                 return Answer(200, PLAIN, b"ok\n")
             case "/readyz":
-                ready = any(each.ready for each in _states(await self._crew.ask(Look())))
+                ready = (await self._desk.state()).ready
                 return Answer(200, PLAIN, b"ready\n") if ready else Answer(503, PLAIN, b"not ready\n")
             case "/metrics":
                 encode, kind = choose_encoder(headers.get(b"accept", b"").decode("latin-1"))
@@ -89,14 +86,10 @@ class Admin:
         return _wrong(404, f"nothing at {path}; there are {', '.join(there)}")
 
     async def _figures(self) -> Figures:
-        reports = await self._crew.ask(Look())
+        crew = self._desk.crew
+        reports = await crew.ask(Look())
         counts = total([each.counts for each in reports])
-        return Figures(counts, _states(reports), self._reloads, self._crew.restarts)
-
-
-def _states(reports: list[Report]) -> list[State]:
-    """Of those that answered."""
-    return [each.state for each in reports if each.state is not None]
+        return Figures(counts, states(reports), self._reloads, crew.restarts, self._desk.away)
 
 
 def _wrong(status: int, what: str) -> Answer:

@@ -1,10 +1,11 @@
-"""A gateway is asked by its operator: what `closlab gateway state`, `drain` and `return` do."""
+"""A gateway is asked by its operator: what the commands do."""
 
 from typing import TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import msgspec
+from msgspec import Struct
 
 from gateway.admin.model import Model, State, Which, Wrong
 from gateway.errors import Fault, Mistake
@@ -15,28 +16,37 @@ WITHIN = 10  # seconds
 
 def state(admin: str) -> State:
     """How everything stands."""
-    return _asked(admin, "/v1/state", None, State)
+    return get(admin, "/v1/state", State)
 
 
 def drain(admin: str, which: Which) -> Model:
     """Take a server out of service."""
-    return _asked(admin, "/v1/drain", which, Model)
+    return post(admin, "/v1/drain", which, Model)
 
 
 def take_back(admin: str, which: Which) -> Model:
     """Take a server back."""
-    return _asked(admin, "/v1/return", which, Model)
+    return post(admin, "/v1/return", which, Model)
 
 
-def _asked(admin: str, path: str, what: Which | None, kind: type[T]) -> T:
-    """Ask it. Raises Mistake for what it has not, Fault where it cannot be asked."""
-    body = None if what is None else msgspec.json.encode(what)
+def get(admin: str, path: str, kind: type[T]) -> T:
+    """What is there. Raises Fault where it cannot be asked."""
+    return _asked(admin, path, None, kind)
+
+
+def post(admin: str, path: str, what: Struct, kind: type[T]) -> T:
+    """Have something done. Raises Mistake for what there is not or must not be, Fault where it could not be done."""
+    return _asked(admin, path, msgspec.json.encode(what), kind)
+
+
+def _asked(admin: str, path: str, body: bytes | None, kind: type[T]) -> T:
     try:
         request = Request(f"{admin.rstrip('/')}{path}", data=body, headers={"content-type": "application/json"})
         with urlopen(request, timeout=WITHIN) as answer:
             return msgspec.json.decode(answer.read(), type=kind)
     except HTTPError as error:
-        raise Mistake(msgspec.json.decode(error.read(), type=Wrong).error) from None
+        why = msgspec.json.decode(error.read(), type=Wrong).error
+        raise Fault(why) if error.code >= 500 else Mistake(why) from None
     except ValueError as error:  # msgspec's are ValueErrors too
         raise Mistake(f"{admin}: {error}; --admin is http://HOST:PORT") from None
     except (URLError, OSError) as error:

@@ -1,6 +1,6 @@
 """The OpenAPI document of the operations, from what they take and give. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,27 +19,33 @@ REFERENCE = "#/components/schemas/{name}"
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     """OpenAPI 3.1."""
     types = [kind for each in operations for kind in (each.takes, each.gives) if kind is not None]
-    _, components = msgspec.json.schema_components([*types, Wrong], ref_template=REFERENCE)
-    return {
+    schemas, components = msgspec.json.schema_components([*types, Wrong], ref_template=REFERENCE)
+    by_type = dict(zip([*types, Wrong], schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for each in operations:
+        paths.setdefault(each.path, {})[each.method.lower()] = _described(each, by_type)
+    made = {
         "openapi": "3.1.0",
         "info": {"title": "closlab gateway, for operators", "version": version},
-        "paths": {each.path: {each.method.lower(): _described(each)} for each in operations},
+        "paths": paths,
         "components": {"schemas": components},
     }
-
-
-def _described(each: Operation) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "operationId": each.name,
-        "summary": each.summary,
-        "responses": {"200": {"description": "Done.", "content": _json(each.gives)}},
-    }
-    if each.takes is not None:
-        told["requestBody"] = {"required": True, "content": _json(each.takes)}
-        for status, what in WRONGS:
-            told["responses"][status] = {"description": what, "content": _json(Wrong)}
+    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(made))  # which has no tuples, as defaults are
     return told
 
 
-def _json(kind: type) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": REFERENCE.format(name=kind.__name__)}}}
+def _described(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": each.name,
+        "summary": each.summary,
+        "responses": {"200": {"description": "Done.", "content": _json(schemas[each.gives])}},
+    }
+    if each.takes is not None:
+        told["requestBody"] = {"required": True, "content": _json(schemas[each.takes])}
+        for status, what in WRONGS:
+            told["responses"][status] = {"description": what, "content": _json(schemas[Wrong])}
+    return told
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}

@@ -1,91 +1,90 @@
-"""What operators can do: each operation once, for the address, its OpenAPI document and the command line; and what a
-worker does for it."""
+"""What operators can do: each operation once, for the address, its OpenAPI document and the command line."""
 
-from collections.abc import Callable
-from math import isinf
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from msgspec import Struct
 
-from gateway.admin.model import Backend, Model, State, Tenant, Which
-from gateway.core.bucket import Bucket
-from gateway.core.servers import Standing
-from gateway.crew import Drain, Question, Return
-from gateway.errors import Mistake
-from gateway.process import Gateway
-
-MILLION = 1e6
+from gateway.admin import adding
+from gateway.admin.desk import Desk
+from gateway.admin.model import (
+    BackendEntry,
+    Gone,
+    KeyEntry,
+    KeyId,
+    KeyMade,
+    KeyRotated,
+    KeyWanted,
+    Model,
+    ModelEntry,
+    ModelName,
+    State,
+    TenantEntry,
+    TenantName,
+    Which,
+)
+from gateway.crew import Drain, Return
 
 
 class Operation(Struct, frozen=True):
-    """One: how it is asked for, and what it takes. Workers are asked `question` of that, if any; what is shown then is
-    made of the state, by `shown`."""
+    """One: how it is asked for, what it takes, what it gives. `do` raises Mistake for what there is not or must not be,
+    Fault where it could not be done."""
 
     method: str
     path: str
     name: str
     summary: str
     takes: type | None
-    gives: type
-    question: Callable[[Which], Question] | None
-    shown: Callable[[State, Which | None], object]
+    gives: Any
+    do: Callable[[Desk, Any], Awaitable[object]]
 
 
-def _all(state: State, _: Which | None) -> State:
-    return state
+async def state(desk: Desk, _: None) -> State:
+    """How everything stands."""
+    return await desk.state(tenants=True)
 
 
-def _model(state: State, which: Which | None) -> Model:
-    assert which is not None, "it takes one"
-    return next(each for each in state.models if each.name == which.model)
+async def drain(desk: Desk, which: Which) -> Model:
+    """Take a server out of service; it finishes what it has."""
+    await desk.ask(Drain(which))
+    return await _model(desk, which.model)
+
+
+async def take_back(desk: Desk, which: Which) -> Model:
+    """Take a server back; it gets a part of its share at first."""
+    await desk.ask(Return(which))
+    return await _model(desk, which.model)
+
+
+async def _model(desk: Desk, name: str) -> Model:
+    return next(each for each in (await desk.state()).models if each.name == name)
+
+
+def _put(path: str, name: str, summary: str, takes: type, gives: Any, do: Any) -> Operation:
+    return Operation("POST", path, name, summary, takes, gives, do)
+
+
+def _get(path: str, name: str, summary: str, gives: Any, do: Any) -> Operation:
+    return Operation("GET", path, name, summary, None, gives, do)
 
 
 OPERATIONS = (
-    Operation("GET", "/v1/state", "state", "How everything stands.", None, State, None, _all),
-    Operation("POST", "/v1/drain", "drain", "Take a server out; it finishes what it has.", Which, Model, Drain, _model),
-    Operation("POST", "/v1/return", "return", "Take a server back into service.", Which, Model, Return, _model),
+    _get("/v1/state", "state", "How everything stands.", State, state),
+    _put("/v1/drain", "drain", "Take a server out; it finishes what it has.", Which, Model, drain),
+    _put("/v1/return", "return", "Take a server back into service.", Which, Model, take_back),
+    _get("/v1/tenants", "tenants", "All tenants and their limits.", tuple[TenantEntry, ...], adding.tenants),
+    _put("/v1/tenants", "put_tenant", "Have a tenant, with these limits.", TenantEntry, TenantEntry, adding.put_tenant),
+    _put(
+        "/v1/tenants/delete", "delete_tenant", "Have it and its keys no more.", TenantName, Gone, adding.delete_tenant
+    ),
+    _put("/v1/tenants/reset", "reset_tenant", "It has spent nothing.", TenantName, TenantName, adding.reset_tenant),
+    _get("/v1/keys", "keys", "All keys, by the first digits of their hashes.", tuple[KeyEntry, ...], adding.keys),
+    _put("/v1/keys", "make_key", "Make a key, which is shown this once.", KeyWanted, KeyMade, adding.make_key),
+    _put("/v1/keys/revoke", "revoke_key", "A key is worth nothing from now on.", KeyId, Gone, adding.revoke_key),
+    _put("/v1/keys/rotate", "rotate_key", "Make one to follow another.", KeyRotated, KeyMade, adding.rotate_key),
+    _get("/v1/models", "models", "All models and their servers.", tuple[ModelEntry, ...], adding.models),
+    _put("/v1/models", "put_model", "Have a model, with these servers.", ModelEntry, ModelEntry, adding.put_model),
+    _put("/v1/models/delete", "delete_model", "Have a model no more.", ModelName, Gone, adding.delete_model),
+    _put("/v1/backends", "put_backend", "Have a server of a model.", BackendEntry, ModelEntry, adding.put_backend),
+    _put("/v1/backends/delete", "delete_backend", "Have it no more.", Which, ModelEntry, adding.delete_backend),
 )
-
-
-def state(gateway: Gateway, *, tenants: bool) -> State:
-    """How everything stands in this process, with its tenants, who may be many, or without."""
-    core, now = gateway.core, gateway.clock()
-    models = tuple(Model(name, waiting, tuple(map(_backend, all_))) for name, waiting, all_ in core.standings(now))
-    found = tuple(_tenant(gateway, name, now) for name in gateway.settings.setup.tenants) if tenants else ()
-    return State(gateway.ready, gateway.draining, core.door.inside, core.door.lag, 1, models, found)
-
-
-def drain(gateway: Gateway, which: Which) -> None:
-    """Take a server out of service; it finishes what it has."""
-    _there(gateway, which)
-    gateway.core.drained(which.model, which.backend, gateway.clock())
-
-
-def take_back(gateway: Gateway, which: Which) -> None:
-    """Take a server back; it gets a part of its share at first."""
-    _there(gateway, which)
-    gateway.passage.tell(gateway.core.returned(which.model, which.backend, gateway.clock()))
-
-
-def _there(gateway: Gateway, which: Which) -> None:
-    models = gateway.settings.backends
-    if which.model not in models:
-        raise Mistake(f"no model {which.model!r}; there are {', '.join(models)}")
-    if which.backend not in models[which.model]:
-        raise Mistake(f"{which.model} has no backend {which.backend!r}; it has {', '.join(models[which.model])}")
-
-
-def _backend(each: Standing) -> Backend:
-    server = each.server
-    return Backend(server.name, server.rack, each.state.value, each.in_flight, each.limit, each.share, each.expected)
-
-
-def _tenant(gateway: Gateway, name: str, now: float) -> Tenant:
-    found = gateway.core.tenant(name)
-    assert found is not None, "the core has those of the settings"
-    budget = None if isinf(found.limits.budget) else found.limits.budget / MILLION
-    left = (_left(found.requests, now), _left(found.tokens, now))
-    return Tenant(name, found.running, found.spent / MILLION, *left, budget)
-
-
-def _left(bucket: Bucket | None, now: float) -> float | None:
-    return None if bucket is None else bucket.left(now)

@@ -135,11 +135,24 @@ class AgainPart(Part, frozen=True):
     hedges: Share = 0.0
 
 
+class DatabasePart(Part, frozen=True):
+    """Where tenants, keys and models that operators add are kept, and what tenants have spent: `sqlite:///FILE`, beside
+    the gateway's file, or `postgresql://USER@HOST/NAME`; nowhere without a URL. `password` says where that is:
+    `env:NAME` or `file:PATH`. It is looked at `every` so many seconds, and an answer may take `within`; keys that were
+    known go on working for `keep` seconds while there is none."""
+
+    url: Annotated[str, Meta(pattern="^(sqlite:///.+|postgresql://.+)?$")] = ""
+    password: Annotated[str, Meta(pattern="^((env|file):.+)?$")] = ""
+    within: Seconds = 2.0
+    every: Seconds = 1.0
+    keep: Annotated[float, Meta(ge=0)] = 3600.0
+
+
 class GatewayFile(Part, frozen=True):
     """The whole file. `grpc` is where that is served, if it is. `workers` are processes, which share tenants' limits;
     one is on the gateway's own. `show_backend` tells clients by a header who served them."""
 
-    models: Annotated[dict[Name, ModelPart], Meta(min_length=1)]
+    models: dict[Name, ModelPart] = {}
     tenants: dict[Name, TenantPart] = {}
     keys: tuple[KeyPart, ...] = ()
     listen: str = "127.0.0.1:8080"
@@ -153,4 +166,5 @@ class GatewayFile(Part, frozen=True):
     queue: QueuePart = QueuePart()
     health: HealthPart = HealthPart()
     again: AgainPart = AgainPart()
+    database: DatabasePart = DatabasePart()
     show_backend: bool = False

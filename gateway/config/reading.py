@@ -3,19 +3,20 @@
 import os
 from pathlib import Path
 
+from gateway.config.added import NOTHING, Added
 from gateway.config.settings import Settings, settle
 from gateway.errors import Mistake
 
 
-def read(path: Path) -> Settings:
-    """The settings of a file; Mistake where it cannot be read, or means nothing."""
+def read(path: Path, added: Added = NOTHING) -> Settings:
+    """The settings of a file and what was added to it; Mistake where it cannot be read, or means nothing."""
     try:
         text = path.read_text()
     except FileNotFoundError:
         raise Mistake(f"{path}: no such file; `closlab gateway init {path}` writes one to begin with") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Mistake(f"{path}: cannot be read: {error}") from None
-    return settle(text, str(path))
+    return settle(text, str(path), added)
 
 
 def secret(named: str) -> str:

@@ -1,10 +1,11 @@
 """A file made ready for use: what the core is told, whose keys are whose, which names mean which model. What does not
 fit together is a Mistake with its place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
+from gateway.config.added import NOTHING, Added, joined
 from gateway.config.document import Document, parse
 from gateway.config.model import BackendPart, GatewayFile, ModelPart, TenantPart
 from gateway.core.admission import Model, Setup
@@ -36,9 +37,12 @@ class Route(Struct, frozen=True):
 
 
 class Settings(Struct, frozen=True):
-    """All that a gateway is told. `backends` are by model and name, `keys` by hash, `routes` by name and alias."""
+    """All that a gateway is told: by the `told` file, by what was `added` to it, and by both as one `file`. `backends`
+    are by model and name, `keys` by hash, `routes` by name and alias."""
 
     text: str
+    told: GatewayFile
+    added: Added
     file: GatewayFile
     setup: Setup
     keys: Mapping[bytes, Key]
@@ -47,16 +51,22 @@ class Settings(Struct, frozen=True):
     priorities: Mapping[str, Priority]
 
 
-def settle(text: str, place: str) -> Settings:
-    """Settings from the text of a file; Mistake where anything in it is wrong."""
+def settle(text: str, place: str, added: Added = NOTHING) -> Settings:
+    """Settings from the text of a file and what was added to it; Mistake where anything in the file is wrong."""
     document = parse(text, place)
-    file = document.decode(GatewayFile)
-    address(file.listen, document.at("listen"))
-    address(file.admin, document.at("admin"))
-    if file.grpc:
-        address(file.grpc, document.at("grpc"))
+    told = document.decode(GatewayFile)
+    address(told.listen, document.at("listen"))
+    address(told.admin, document.at("admin"))
+    if told.grpc:
+        address(told.grpc, document.at("grpc"))
+    if not told.models and not told.database.url:
+        raise Mistake(f"{place}: no models, and no database that others could be in")
+    _refuse_unknown(told, document)
+    file = joined(told, added)
     return Settings(
         text,
+        told,
+        added,
         file,
         _setup(file, document),
         _keys(file, document),
@@ -113,14 +123,21 @@ def _or_never(limit: float | None) -> float:
 
 
 def _backends(name: str, model: ModelPart, document: Document) -> dict[str, BackendPart]:
+    return backends_of(name, model.backends, lambda *path: document.at("models", name, "backends", *path))
+
+
+def backends_of(
+    model: str, parts: Iterable[BackendPart], at: Callable[..., str] | None = None
+) -> dict[str, BackendPart]:
+    """The servers of a model by their names; Mistake where one is none, at its place in a file, if it is in one."""
     found: dict[str, BackendPart] = {}
-    for number, part in enumerate(model.backends):
-        place = document.at("models", name, "backends", number)
-        called = part.name or _authority(part.url, document.at("models", name, "backends", number, "url"))
+    for number, part in enumerate(parts):
+        place, url, key = (at(number, *more) if at else model for more in ((), ("url",), ("key",)))
+        called = part.name or _authority(part.url, url)
         if called in found:
-            raise Mistake(f"{place}: two backends of {name} are called {called!r}; give one of them another name")
+            raise Mistake(f"{place}: two backends of {model} are called {called!r}; give one of them another name")
         if part.key and part.key.partition(":")[0] not in ("env", "file"):
-            raise Mistake(f"{document.at('models', name, 'backends', number, 'key')}: not env:NAME or file:PATH")
+            raise Mistake(f"{key}: not env:NAME or file:PATH")
         found[called] = part
     return found
 
@@ -135,7 +152,6 @@ def _authority(url: str, place: str) -> str:
 def _routes(file: GatewayFile, document: Document) -> dict[str, Route]:
     routes: dict[str, Route] = {}
     for name, model in file.models.items():
-        _known(model.fallback, file, document.at("models", name, "fallback"))
         if name in model.fallback:
             raise Mistake(f"{document.at('models', name, 'fallback')}: {name} cannot fall back to itself")
         route = Route(name, model.served_as or name, model.answer_tokens, model.affinity, model.fallback)
@@ -147,22 +163,28 @@ def _routes(file: GatewayFile, document: Document) -> dict[str, Route]:
 
 
 def _keys(file: GatewayFile, document: Document) -> dict[bytes, Key]:
-    for name, tenant in file.tenants.items():
-        _known(tenant.models, file, document.at("tenants", name, "models"))
     keys: dict[bytes, Key] = {}
     for number, part in enumerate(file.keys):
-        place = document.at("keys", number)
-        if part.tenant not in file.tenants:
-            there = ", ".join(file.tenants) or "none"
-            raise Mistake(f"{document.at('keys', number, 'tenant')}: no tenant {part.tenant!r}; there are {there}")
-        _known(part.models, file, document.at("keys", number, "models"))
         known = bytes.fromhex(part.sha256)
         if known in keys:
-            raise Mistake(f"{place}: this key is in the file already")
+            raise Mistake(f"{document.at('keys', number)}: this key is in the file already")
         tenant = file.tenants[part.tenant]
         expires = part.expires.timestamp() if part.expires else NEVER
         keys[known] = Key(part.tenant, part.name, _both(tenant.models, part.models), expires)
     return keys
+
+
+def _refuse_unknown(file: GatewayFile, document: Document) -> None:
+    """Mistake where anything in a file names what is not in it."""
+    for name, model in file.models.items():
+        _known(model.fallback, file, document.at("models", name, "fallback"))
+    for name, tenant in file.tenants.items():
+        _known(tenant.models, file, document.at("tenants", name, "models"))
+    for number, part in enumerate(file.keys):
+        if part.tenant not in file.tenants:
+            there = ", ".join(file.tenants) or "none"
+            raise Mistake(f"{document.at('keys', number, 'tenant')}: no tenant {part.tenant!r}; there are {there}")
+        _known(part.models, file, document.at("keys", number, "models"))
 
 
 def _known(models: tuple[str, ...], file: GatewayFile, place: str) -> None:

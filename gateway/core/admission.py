@@ -20,7 +20,7 @@ from gateway.core.door import Bounds, Door
 from gateway.core.health import Rules
 from gateway.core.latency import Latencies
 from gateway.core.model import Ask, Price, Reason, Refused, Tokens
-from gateway.core.page import Page, Pages
+from gateway.core.page import OwnPages, Pages
 from gateway.core.queue import Patience, Queue, Waiting
 from gateway.core.retries import Again, Allowed
 from gateway.core.servers import Server, Servers, Standing
@@ -97,9 +97,9 @@ class Setup:
 class Core:
     """All that decides. `draw(n)` is a number from 0 to below n, `pages` gives each tenant's account."""
 
-    def __init__(self, setup: Setup, draw: Callable[[int], int], now: float, pages: Pages = lambda _: Page()) -> None:
+    def __init__(self, setup: Setup, draw: Callable[[int], int], now: float, pages: Pages | None = None) -> None:
         self.door = Door(setup.bounds)
-        self._setup, self._draw, self._pages = setup, draw, pages
+        self._setup, self._draw, self._pages = setup, draw, pages or OwnPages()
         self._tenants: dict[str, Tenant] = {}
         self._lanes: dict[str, _Lane] = {}
         self._again, self._hedges = Again(now, setup.again), Again(now, setup.hedges)

@@ -1,7 +1,7 @@
 """Where a tenant's account is kept: a row of numbers, which several processes may have before them at once.
 
     requests (3), tokens (3)   two buckets: what is missing, when that was so, and how much each holds
-    spent                      money, in millionths
+    spent, own                 money in millionths: with other gateways or before this one began, and with this one
     running, held (2)          of each process: requests under way, and the money that is reserved for them
 
 A row of noughts is the account of a tenant that has used nothing yet. Whoever changes more than its own part, or reads
@@ -9,12 +9,12 @@ what it then changes, does so while it has the lock. What one process holds is i
 struck out when that process is gone.
 """
 
-from collections.abc import Callable, MutableSequence
+from collections.abc import MutableSequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol
 
-REQUESTS, TOKENS, SPENT, COLUMNS, WIDTH = 0, 3, 6, 7, 2
+REQUESTS, TOKENS, SPENT, OWN, COLUMNS, WIDTH = 0, 3, 6, 7, 8, 2
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +24,11 @@ class Page:
     cells: MutableSequence[float] = field(default_factory=lambda: [0.0] * size(1))
     lock: AbstractContextManager[object] = field(default_factory=nullcontext)
     column: int = 0
+
+    @property
+    def spent(self) -> float:
+        """Money that is gone, with whomever."""
+        return self.cells[SPENT] + self.cells[OWN]
 
     @property
     def running(self) -> int:
@@ -48,8 +53,22 @@ class Page:
         self.cells[place + 1] = max(self.cells[place + 1] - money, 0.0)
 
 
-Pages: TypeAlias = Callable[[str], Page]
-"""The page of each tenant."""
+class Pages(Protocol):
+    """The accounts of all tenants."""
+
+    def __call__(self, tenant: str) -> Page:
+        """The page of a tenant, always the same."""
+
+
+class OwnPages:
+    """Those of a gateway that is one process."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, Page] = {}
+
+    def __call__(self, tenant: str) -> Page:
+        """The page of a tenant; a new one where it has none."""
+        return self._pages.setdefault(tenant, Page())
 
 
 def size(columns: int) -> int:

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from gateway.core.bucket import Bucket
 from gateway.core.model import Ask, Price, Reason, Refused, Tokens
-from gateway.core.page import REQUESTS, SPENT, TOKENS, Page
+from gateway.core.page import OWN, REQUESTS, TOKENS, Page
 
 NEVER = float("inf")
 
@@ -53,7 +53,7 @@ class Tenant:
     @property
     def spent(self) -> float:
         """Money that is gone."""
-        return self.page.cells[SPENT]
+        return self.page.spent
 
     def reserve(self, ask: Ask, price: Price, now: float) -> Reserved | Refused:
         """Hold what a request may use; where any of it is not there, nothing is held."""
@@ -82,7 +82,7 @@ class Tenant:
 
     def _settle(self, reserved: Reserved, tokens: int, cost: float, now: float) -> None:
         self.page.end(reserved.cost)
-        self.page.cells[SPENT] += cost
+        self.page.cells[OWN] += cost
         if self.tokens is not None and tokens < reserved.tokens:
             self.tokens.give(reserved.tokens - tokens, now)
         elif self.tokens is not None:

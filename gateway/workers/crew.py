@@ -18,6 +18,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway.admin.model import Which
 from gateway.beside import beside
 from gateway.config.settings import Settings, settle
@@ -26,7 +28,7 @@ from gateway.crew import Change, Drain, Look, Question, Report, Return, Stop
 from gateway.errors import Fault, GatewayError
 from gateway.listening import Doors, named, shared, url
 from gateway.workers.channel import Asking, Pipe
-from gateway.workers.memory import Memory
+from gateway.workers.memory import Memory, SharedPages
 from gateway.workers.process import arguments
 
 EVERY = 1.0  # seconds between two looks at a worker
@@ -71,7 +73,9 @@ class Workers:
         self._slots = [Slot(number, each) for number, each in enumerate(doors)]
         self._stop, self._say, self._tls = stop, say, bool(file.tls.certificate)
         self._memory, self._rows = Memory(len(doors)), dict[str, int]()
-        self._settings = Change(settings.text, str(path), self._known(settings))
+        self.pages = SharedPages(self._memory, 0)
+        self.pages.rows = self._rows
+        self._settings = Change(settings.text, str(path), self._known(settings), settings.added)
         self._out = set[Which]()
         self._gone = Counts()
         self._turn = asyncio.Lock()
@@ -110,8 +114,8 @@ class Workers:
                 found = await asyncio.gather(*(self._look(slot, question) for slot in self._slots))
                 return [*found, Report(self._gone, None)]
             if isinstance(question, Change):
-                settings = settle(question.text, question.place)
-                question = Change(question.text, question.place, self._known(settings))
+                settings = settle(question.text, question.place, question.added)
+                question = replace(question, rows=self._known(settings))
             await self._tell(question)
             match question:
                 case Change():

@@ -56,8 +56,8 @@ class Process:
 
     def _worker(self, question: Question) -> Worker:
         assert isinstance(question, Change), "without settings it can do nothing"
-        self._pages.rows = question.pages
-        settings = settle(question.text, question.place)
+        self._pages.rows = question.rows
+        settings = settle(question.text, question.place, question.added)
         return Worker(settings, self._doors, stop=self._stopping.set, pages=self._pages)
 
     async def _answer(self, worker: Worker, pipe: Pipe) -> None:
@@ -66,7 +66,7 @@ class Process:
             while True:
                 asked = await pipe.receive(Asked)
                 if isinstance(asked.question, Change):
-                    self._pages.rows = asked.question.pages
+                    self._pages.rows = asked.question.rows
                 try:
                     pipe.send(Answered(asked.number, worker.do(asked.question)))
                 except GatewayError as error:

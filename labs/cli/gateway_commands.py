@@ -6,7 +6,7 @@ from typing import ParamSpec
 
 import typer
 
-from gateway import command
+from gateway import adding, command
 from gateway.errors import GatewayError, Mistake
 from labs.extras import equip
 from topologies import errors
@@ -19,6 +19,11 @@ def build() -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, help="An AI API gateway.")
     for function in command.COMMANDS:
         app.command(function.__name__.rstrip("_"))(_told(function))
+    for name, (told, functions) in adding.GROUPS.items():
+        group = typer.Typer(no_args_is_help=True, help=told)
+        for called, function in functions.items():
+            group.command(called)(_told(function))
+        app.add_typer(group, name=name)
     return app
 
 

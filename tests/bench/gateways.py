@@ -36,7 +36,8 @@ ASKED = '{"model": "llama", "messages": [{"role": "user", "content": "hello ther
 AT_ONCE: Mapping[str, int] = {"1 at once": 1, "64 at once": 64}
 REFUSED = "64 at once, refused"
 MANY = "200 streams"  # more than LiteLLM's proxy begins in any time
-WORKERS: Mapping[str, int] = {"1 worker": 1, "2 workers": 2}  # of ours, with 64 requests at once
+WORKERS: Mapping[str, int] = {"1 worker": 1, "2 workers": 2}  # of ours
+ENOUGH = 256  # requests at once, so that no worker waits for some
 STREAMS: Mapping[str, int] = {"16 streams": 16, MANY: 200}
 
 NGINX_FILE = """\
@@ -145,7 +146,7 @@ def _measured(
 ) -> dict[str, float]:
     """Warm it up, and load it for some seconds."""
     refused = variant == REFUSED
-    at_once = 64 if refused or variant in WORKERS else AT_ONCE.get(variant, 0)
+    at_once = ENOUGH if variant in WORKERS else 64 if refused else AT_ONCE.get(variant, 0)
     said = ASKED % ', "stream": true'
     if at_once:
         _wrk(port, at_once, WARM, load, folder, refused=refused)

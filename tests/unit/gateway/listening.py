@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 from plain import FILE, Plain
 
-from gateway import worker
 from gateway.admin.app import Admin
+from gateway.admin.desk import Desk
+from gateway.answering import answer
 from gateway.config.model import TlsPart
+from gateway.core.page import OwnPages
 from gateway.crew import Change, Drain, Leave, Look, Question, Report, Return
 from gateway.http.app import App
 from gateway.listening import bound, listener
@@ -45,7 +47,7 @@ class One:
     restarts = 0
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        self._gateway, self.pages = gateway, OwnPages()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -53,13 +55,13 @@ class One:
 
     async def ask(self, question: Question) -> list[Report]:
         assert isinstance(question, Look | Change | Drain | Return | Leave)
-        report = worker.done(self._gateway, question)
+        report = answer(self._gateway, question)
         return [] if report is None else [report]
 
 
 def operated(gateway: Gateway) -> Admin:
     """What its operators see."""
-    return Admin(One(gateway), {})
+    return Admin(Desk(One(gateway), lambda: gateway.settings), {})
 
 
 @asynccontextmanager

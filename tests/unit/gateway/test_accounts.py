@@ -99,7 +99,7 @@ print(had)
 
     assert sum(had) == 30_000
     page = mine(shared)
-    assert (page.running, page.held, page.cells[6]) == (0, 0.0, 60_000.0)
+    assert (page.running, page.held, page.spent) == (0, 0.0, 60_000.0)
 
 
 def test_no_more_run_at_once_than_may(shared: Memory) -> None:

@@ -66,7 +66,7 @@ def test_the_least_file_has_no_limits() -> None:
     [
         ("", "g.yml: the file is empty"),
         ("models: [", "g.yml:2:1: not YAML"),
-        ("{}", "g.yml:1:1: the file: object missing required field `models`"),
+        ("{}", "g.yml: no models, and no database that others could be in"),
         (LEAST + "lisen: x", "did you mean 'listen'?; allowed: models, tenants"),
         (LEAST + "rack: a\nrack: b", "g.yml:3:1: 'rack' is given twice here"),
         (LEAST + "listen: 8080", "g.yml:2:9: listen: expected `str`, got `int`"),

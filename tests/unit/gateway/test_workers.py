@@ -215,7 +215,7 @@ def test_a_key_is_worth_nothing_on_any_of_them_within_a_second(pair: Pair) -> No
     """Connections go to all of them; a moment after the file has changed each says 401."""
     key = made(b"x" * 32)
     file = pair.file.read_text()
-    pair.file.write_text(f"{file}  - {{tenant: me, sha256: {digest(key.encode()).hex()}}}\n")
+    pair.file.write_text(file.replace("keys:\n", f"keys:\n  - {{tenant: me, sha256: {digest(key.encode()).hex()}}}\n"))
     pair.gateway.until("read anew")
     assert {ask(pair, key) for _ in range(15)} == {200}
 

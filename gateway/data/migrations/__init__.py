@@ -1,0 +1,1 @@
+"""Steps from the tables of one version of the gateway to those of the next."""

@@ -1,0 +1,1 @@
+"""One a file, each with the one before it."""
