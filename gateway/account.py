@@ -1,12 +1,15 @@
 """What is known of a request on its way through, whichever edge it came by, and the record of it at its end."""
 
 from dataclasses import dataclass
+from os import urandom
+from random import random
 
 from gateway.core.model import Reason, Tokens
 from gateway.keys import Key
 from gateway.passage import Passing
 from gateway.process import Gateway
 from gateway.record import Done, Outcome
+from gateway.tracing import Trace, begun
 
 NOBODY = Key("")
 NOTHING = Tokens()
@@ -20,6 +23,8 @@ class Account:
     edge: str
     kind: str
     began: float
+    id: bytes = b""
+    trace: Trace | None = None
     key: Key = NOBODY
     model: str = ""
     passing: Passing | None = None
@@ -27,6 +32,11 @@ class Account:
     overhead: float = 0.0
     stream: bool = False
     recorded: bool = False
+
+    def traced(self, traceparent: bytes) -> None:
+        """Have it traced, if it is one of those that are."""
+        if self.gateway.settings.file.traces.url:
+            self.trace = begun(traceparent, self.gateway.settings.file.traces.share, random, urandom)
 
     def passed(self, passing: Passing) -> None:
         """It has an answer, which begins to go back now."""
@@ -43,6 +53,8 @@ class Account:
         passing, gateway = self.passing, self.gateway
         done = Done(
             at=gateway.wall(),
+            id=self.id.decode("ascii", "replace"),
+            trace=self.trace,
             edge=self.edge,
             kind=self.kind,
             tenant=self.key.tenant,

@@ -17,8 +17,9 @@ MILLION = 1e6
 def answer(gateway: Gateway, question: Look | Change | Drain | Return | Leave) -> Report | None:
     """Do what is asked. Raises Mistake for what there is not, or means nothing."""
     match question:
-        case Look(tenants):
-            return Report(gateway.counts, state(gateway, tenants=tenants))
+        case Look(tenants, rows):
+            taken = gateway.recent.taken() if rows and gateway.recent is not None else ()
+            return Report(gateway.counts, state(gateway, tenants=tenants), taken)
         case Change(text, place, _, added):
             gateway.change(settle(text, place, added))
         case Drain(which):

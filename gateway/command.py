@@ -36,6 +36,9 @@ keys:
 
 database:                  # what `closlab gateway tenants|keys|models|backends` add, and what tenants have spent
   url: sqlite:///{stem}.db
+
+analytics:                 # what `closlab gateway usage` and `top` show
+  url: sqlite:///{stem}-requests.db
 """
 
 
@@ -125,7 +128,32 @@ def return_(model: MODEL, backend: BACKEND, admin: ADMIN = LOCAL, json: JSON = F
     printed(asking.take_back(admin, Which(model, backend)), json=json)
 
 
-COMMANDS = (serve, sim, check, init, key, state, drain, return_)
+def usage(
+    by: Annotated[str, typer.Option(help="Of tenant, model, backend, rack, outcome, reason.")] = "tenant",
+    since: Annotated[str, typer.Option(help="As 30m, 1h, 7d.")] = "1h",
+    admin: ADMIN = LOCAL,
+    json: JSON = False,
+) -> None:
+    """Show what was asked of late, by whom, and what it cost."""
+    from gateway.admin import asking
+    from gateway.reports import used
+
+    used(asking.usage(admin, by, since), json=json)
+
+
+def top(
+    by: Annotated[str, typer.Option(help="Of tenant, model, backend, rack, outcome, reason.")] = "tenant,model",
+    since: Annotated[str, typer.Option(help="As 5m, 1h.")] = "5m",
+    admin: ADMIN = LOCAL,
+) -> None:
+    """Show what is asked now, as it changes, until Ctrl-C; once, where it is not shown on a terminal."""
+    from gateway.admin import asking
+    from gateway.reports import watched
+
+    watched(lambda: (asking.state(admin), asking.usage(admin, by, since)))
+
+
+COMMANDS = (serve, sim, check, init, key, state, drain, return_, usage, top)
 EXTRA = (
     "aiohttp",
     "aiosqlite",

@@ -60,6 +60,7 @@ class Counts(Struct):
     tokens: dict[Labels, float] = field(default_factory=dict)
     retries: dict[Labels, float] = field(default_factory=dict)
     cost: dict[Labels, float] = field(default_factory=dict)
+    dropped: dict[Labels, float] = field(default_factory=dict)
     duration: Histogram = field(default_factory=lambda: Histogram(LONG))
     first: Histogram = field(default_factory=lambda: Histogram(FIRST))
     each: Histogram = field(default_factory=lambda: Histogram(EACH))
@@ -82,6 +83,11 @@ class Counts(Struct):
             _add(self.retries, (done.model,), done.tries - 1)
         if outcome is not Outcome.FAILED:
             self._answered(done, labels)
+
+    def lost(self, what: str, number: int) -> None:
+        """So much of what is told of requests was left out."""
+        if number:
+            _add(self.dropped, (what,), number)
 
     def _answered(self, done: Done, labels: Labels) -> None:
         """An answer had begun."""

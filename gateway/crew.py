@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from gateway.admin.model import State, Which
+from gateway.analytics.model import Row
 from gateway.config.added import NOTHING, Added
 from gateway.core.page import Pages
 from gateway.counts import Counts
@@ -14,9 +15,10 @@ from gateway.counts import Counts
 
 class Look(Struct, frozen=True, tag=True):
     """How do you stand, with your tenants or without, and what have you counted? The one question that has an answer,
-    which is a Report."""
+    which is a Report; with the rows of what is over since they were asked for last, or without."""
 
     tenants: bool = False
+    rows: bool = False
 
 
 class Change(Struct, frozen=True, tag=True):
@@ -61,6 +63,7 @@ class Report(Struct, frozen=True):
 
     counts: Counts
     state: State | None
+    rows: tuple[Row, ...] = ()
 
 
 class Crew(Protocol):

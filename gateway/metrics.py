@@ -38,6 +38,7 @@ class Figures:
         cost = {labels: each / MILLION for labels, each in counts.cost.items()}
         yield _counter("gateway_cost", "Money spent.", ("tenant",), cost)
         yield _counter("gateway_retries", "Backends asked after the first.", (MODEL,), counts.retries)
+        yield _counter("gateway_dropped", "What was left out of logs and the like.", ("what",), counts.dropped)
         reloads: dict[Labels, float] = {(outcome,): number for outcome, number in self.reloads.items()}
         yield _counter("gateway_reloads", "Files read anew.", ("outcome",), reloads)
         yield CounterMetricFamily("gateway_worker_restarts", "Workers that ended too early.", value=self.restarts)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from gateway.analytics.ring import Ring
 from gateway.config.settings import Settings
 from gateway.core.admission import Core
 from gateway.core.page import Pages
@@ -35,6 +36,7 @@ class Gateway:
     clock: Clock
     wall: Clock = time.time
     draining: bool = False
+    recent: Ring | None = None
     sinks: list[Callable[[Done], None]] = field(default_factory=list)
 
     @classmethod

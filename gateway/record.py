@@ -6,6 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.core.model import Reason, Tokens
+from gateway.tracing import Trace
 
 
 class Outcome(StrEnum):
@@ -23,6 +24,8 @@ class Done(Struct, frozen=True, kw_only=True):
     the gateway added to that, `took` in all. `cost` is in millionths of money. Empty where there is none."""
 
     at: float  # Unix time of its end
+    id: str = ""
+    trace: Trace | None = None
     edge: str
     kind: str
     tenant: str

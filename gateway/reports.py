@@ -1,18 +1,23 @@
 """What operators are shown, as tables or as JSON."""
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 
 from gateway.admin.model import Model, State, Tenant
+from gateway.analytics.model import Usage
 
 VERSION = 1  # of what --json prints: keys are added, none is renamed, removed or given another type
 EMPTY: tuple[object, ...] = (None, "", [], (), {})
 FIRST = ("id", "name", "tenant")  # columns
+AGAIN = 2.0  # seconds between two looks
 WIDE = 160  # characters of a line where no terminal says how many it has
 
 
@@ -25,8 +30,7 @@ def printed(shown: State | Model, *, json: bool) -> None:
     if isinstance(shown, Model):
         console.print(models((shown,)))
         return
-    ready = "ready" if shown.ready else "stopping" if shown.draining else "not ready"
-    console.print(f"{ready}, {shown.in_flight} requests under way, its loop {shown.lag * 1000:.1f} ms late")
+    console.print(_head(shown))
     console.print(models(shown.models))
     if shown.tenants:
         console.print(tenants(shown.tenants))
@@ -51,6 +55,49 @@ def listed(shown: Sequence[Struct], *, json: bool) -> None:
     for each in entries:
         table.add_row(*(_cell(each[name]) for name in columns))
     Console(width=None if sys.stdout.isatty() else WIDE).print(table if entries else "none")
+
+
+def used(shown: Sequence[Usage], *, json: bool) -> None:
+    """Print sums, the most requests first."""
+    if json:
+        data = msgspec.json.encode({"version": VERSION, "entries": msgspec.to_builtins(shown)})
+        sys.stdout.write(msgspec.json.format(data, indent=2).decode() + "\n")
+        return
+    Console(width=None if sys.stdout.isatty() else WIDE).print(sums(shown) if shown else "nothing")
+
+
+def sums(shown: Sequence[Usage]) -> Table:
+    """Sums, one a line."""
+    counts = ("requests", "answered", "refused", "failed", "prompt tokens", "answer tokens", "cost", "begins in")
+    table = Table(*(shown[0].by if shown else ()), *counts)
+    for each in shown:
+        numbers = (each.requests, each.answered, each.refused, each.failed, each.prompt_tokens, each.answer_tokens)
+        first = "" if each.first is None else f"{each.first * 1000:.0f} ms"
+        table.add_row(*each.by.values(), *(f"{number:,}" for number in numbers), f"{each.cost:,.4f}", first)
+    return table
+
+
+def watched(look: Callable[[], tuple[State, Sequence[Usage]]]) -> None:
+    """Show how things stand, as they change; once, where nobody looks."""
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    if not console.is_terminal:
+        console.print(_view(*look()))
+        return
+    with Live(console=console, screen=True, auto_refresh=False) as live, suppress(KeyboardInterrupt):
+        while True:
+            live.update(_view(*look()), refresh=True)
+            time.sleep(AGAIN)
+
+
+def _view(state: State, shown: Sequence[Usage]) -> Group:
+    return Group(_head(state), models(state.models), sums(shown))
+
+
+def _head(shown: State) -> str:
+    ready = "ready" if shown.ready else "stopping" if shown.draining else "not ready"
+    workers = f"{shown.workers} workers, " if shown.workers != 1 else ""
+    away = f", the database away for {shown.database_away:.0f} s" if shown.database_away else ""
+    return f"{ready}, {workers}{shown.in_flight} requests under way, its loop {shown.lag * 1000:.1f} ms late{away}"
 
 
 def _cell(value: object) -> str:

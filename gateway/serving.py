@@ -27,10 +27,11 @@ from gateway.worker import Worker
 from gateway.workers.crew import Workers
 
 if TYPE_CHECKING:
+    from gateway.analytics.writing import Writer
     from gateway.data.keeping import Keeper
 
 LOOK = 0.25  # seconds between two looks whether the file has changed
-FIXED = ("listen", "admin", "grpc", "tls", "workers", "database")
+FIXED = ("listen", "admin", "grpc", "tls", "workers", "database", "analytics", "log", "traces")
 """What of the file holds from the start to the end."""
 
 Say = Callable[[str], None]
@@ -60,7 +61,9 @@ class Serving:
             if keeper is not None:
                 await stack.enter_async_context(self._kept(keeper, crew))
             await stack.enter_async_context(beside(self._keep_looking(crew), self._stopping.set))
-            await stack.enter_async_context(self._admin(crew, keeper))
+            if (writer := self._writer()) is not None:
+                await stack.enter_async_context(beside(writer.keep(crew), self._stopping.set))
+            await stack.enter_async_context(self._admin(crew, keeper, writer))
             await stack.enter_async_context(crew.running())
             await self._stopping.wait()
             await crew.ask(Leave())
@@ -88,6 +91,16 @@ class Serving:
         password = reading.secret(part.password) if part.password else ""
         return Keeper(Store(url, part.within, password), part, self._take, self._say)
 
+    def _writer(self) -> "Writer | None":
+        """What has requests written down, where that is wanted."""
+        part = self._settings.file.analytics
+        if not part.url:
+            return None
+        from gateway.analytics.writing import Writer
+
+        password = reading.secret(part.password) if part.password else ""
+        return Writer(part, self._path.parent, password, self._say)
+
     @asynccontextmanager
     async def _kept(self, keeper: "Keeper", crew: Crew) -> AsyncGenerator[None]:
         """Know what the database has, and let it know what is spent, also at the end."""
@@ -106,9 +119,9 @@ class Serving:
             self._settings = settings
 
     @asynccontextmanager
-    async def _admin(self, crew: Crew, keeper: "Keeper | None") -> AsyncGenerator[None]:
+    async def _admin(self, crew: Crew, keeper: "Keeper | None", writer: "Writer | None") -> AsyncGenerator[None]:
         """Where operators are listened to, to the very end."""
-        desk = Desk(crew, lambda: self._settings, keeper)
+        desk = Desk(crew, lambda: self._settings, keeper, writer)
         server = listener(Admin(desk, self._reloads), lambda: self._settings.file, TlsPart())
         sock = bound(self._settings.file.admin)
         self._say(f"admin on {url(sock)}")

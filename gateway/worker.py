@@ -2,9 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any
 
+from gateway.analytics.ring import Ring
 from gateway.answering import answer
 from gateway.beside import beside
 from gateway.checking import keep_checking
@@ -13,6 +16,7 @@ from gateway.config.settings import Settings
 from gateway.core.page import OwnPages, Pages
 from gateway.crew import Cut, Question, Report, Stop
 from gateway.http.app import App
+from gateway.journal import Journal
 from gateway.listening import Doors, listened, listener, opened, url
 from gateway.process import Gateway
 
@@ -46,12 +50,30 @@ class Worker:
         gateway = self.gateway
         async with AsyncExitStack() as stack:
             stack.push_async_callback(gateway.reaches.close)
-            for work in (gateway.keep_time(), keep_checking(gateway)):
+            for work in (gateway.keep_time(), keep_checking(gateway), *self._telling(stack)):
                 await stack.enter_async_context(beside(work, self._stop))
             faces = [self._http(), self._grpc()] if gateway.settings.file.grpc else [self._http()]
             endings = [await _entered(stack, face) for face in faces]
             yield
             await asyncio.gather(*(end() for end in endings))
+
+    def _telling(self, stack: AsyncExitStack) -> Iterator[Coroutine[Any, Any, None]]:
+        """Have those told what is over who are to be; what they do meanwhile."""
+        gateway, file = self.gateway, self.gateway.settings.file
+        if file.log.requests != "none":
+            failed, lost = file.log.requests == "failed", partial(gateway.counts.lost, "log")
+            journal = Journal(file.log.to, failed=failed, lost=lost)
+            gateway.sinks.append(journal.over)
+            yield journal.keep()
+        if file.analytics.url:
+            gateway.recent = Ring(partial(gateway.counts.lost, "analytics"))
+            gateway.sinks.append(gateway.recent.over)
+        if file.traces.url:
+            from gateway.exporting import Exporter
+
+            exporter = Exporter(file.traces.url)
+            gateway.sinks.append(exporter.over)
+            stack.push_async_callback(asyncio.to_thread, exporter.close)
 
     async def ask(self, question: Question) -> list[Report]:
         """Ask it."""

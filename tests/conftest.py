@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -111,10 +112,12 @@ def lacks(item: pytest.Item) -> Iterator[tuple[str, str]]:
 @cache
 def lack_of_feature(name: str) -> str:
     """What the machine lacks of its kernel's type information (`types`), of queues that programs see (`backlogs`), of
-    the library that sets clocks (`libfaketime`), a server of databases (`postgres`), or for one of closlab's own
-    trials."""
+    the library that sets clocks (`libfaketime`), a server of databases (`postgres`), an embedded one (`chdb`), or for
+    one of closlab's own trials."""
     if name == "postgres":
         return database.lack()
+    if name == "chdb":
+        return "" if find_spec("chdb") else "no embedded ClickHouse: pip install 'closlab[chdb]'"
     if name == "types":
         return "" if kernel.TYPES.exists() else "this kernel tells nothing of its types"
     if name == "libfaketime":

@@ -88,7 +88,7 @@ class Admin:
     async def _figures(self) -> Figures:
         crew = self._desk.crew
         reports = await crew.ask(Look())
-        counts = total([each.counts for each in reports])
+        counts = total([*(each.counts for each in reports), self._desk.counts])
         return Figures(counts, states(reports), self._reloads, crew.restarts, self._desk.away)
 
 

@@ -7,7 +7,8 @@ from urllib.request import Request, urlopen
 import msgspec
 from msgspec import Struct
 
-from gateway.admin.model import Model, State, Which, Wrong
+from gateway.admin.model import Model, State, UsageWanted, Which, Wrong
+from gateway.analytics.model import Usage
 from gateway.errors import Fault, Mistake
 
 T = TypeVar("T")
@@ -27,6 +28,11 @@ def drain(admin: str, which: Which) -> Model:
 def take_back(admin: str, which: Which) -> Model:
     """Take a server back."""
     return post(admin, "/v1/return", which, Model)
+
+
+def usage(admin: str, by: str, since: str) -> tuple[Usage, ...]:
+    """What was asked of late."""
+    return post(admin, "/v1/usage", UsageWanted(by, since), tuple[Usage, ...])
 
 
 def get(admin: str, path: str, kind: type[T]) -> T:

@@ -1,4 +1,4 @@
-"""What operators act on: the crew, the settings of now, and the database, where there is one."""
+"""What operators act on: the crew, the settings of now, and the databases, where there are any."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,18 +8,26 @@ from msgspec.structs import replace
 from gateway.admin.merging import merged
 from gateway.admin.model import State
 from gateway.config.settings import Settings
+from gateway.counts import Counts
 from gateway.crew import Crew, Look, Question, Report
 from gateway.errors import Mistake
 
 if TYPE_CHECKING:
+    from gateway.analytics.writing import Writer
     from gateway.data.keeping import Keeper
 
 
 class Desk:
     """It. `settings` tells those of now."""
 
-    def __init__(self, crew: Crew, settings: Callable[[], Settings], keeper: "Keeper | None" = None) -> None:
-        self.crew, self._settings, self._keeper = crew, settings, keeper
+    def __init__(
+        self,
+        crew: Crew,
+        settings: Callable[[], Settings],
+        keeper: "Keeper | None" = None,
+        writer: "Writer | None" = None,
+    ) -> None:
+        self.crew, self._settings, self._keeper, self._writer = crew, settings, keeper, writer
 
     @property
     def settings(self) -> Settings:
@@ -34,6 +42,20 @@ class Desk:
                 "this gateway has no database, so all is in its file; `database: {url: sqlite:///FILE}` is one"
             )
         return self._keeper
+
+    @property
+    def writer(self) -> "Writer":
+        """That of analytics; Mistake where there are none."""
+        if self._writer is None:
+            raise Mistake(
+                "this gateway writes no analytics; `analytics: {url: sqlite:///FILE}` in its file has it do so"
+            )
+        return self._writer
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted beside the crew."""
+        return Counts() if self._writer is None else self._writer.counts
 
     @property
     def away(self) -> float | None:

@@ -135,6 +135,13 @@ class BackendEntry(BackendPart, frozen=True, kw_only=True):
     model: str
 
 
+class UsageWanted(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sums by some of tenant, model, backend, rack, outcome and reason, over the last 30m, 1h, 7d."""
+
+    by: str = "tenant"
+    since: str = "1h"
+
+
 class Gone(Struct, frozen=True):
     """What was taken out, by its name."""
 

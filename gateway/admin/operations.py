@@ -21,8 +21,10 @@ from gateway.admin.model import (
     State,
     TenantEntry,
     TenantName,
+    UsageWanted,
     Which,
 )
+from gateway.analytics.model import Usage, ago, parsed
 from gateway.crew import Drain, Return
 
 
@@ -56,6 +58,11 @@ async def take_back(desk: Desk, which: Which) -> Model:
     return await _model(desk, which.model)
 
 
+async def usage(desk: Desk, wanted: UsageWanted) -> tuple[Usage, ...]:
+    """What was asked of late, summed up by what is wanted."""
+    return await desk.writer.usage(parsed(wanted.by), ago(wanted.since))
+
+
 async def _model(desk: Desk, name: str) -> Model:
     return next(each for each in (await desk.state()).models if each.name == name)
 
@@ -86,5 +93,6 @@ OPERATIONS = (
     _put("/v1/models", "put_model", "Have a model, with these servers.", ModelEntry, ModelEntry, adding.put_model),
     _put("/v1/models/delete", "delete_model", "Have a model no more.", ModelName, Gone, adding.delete_model),
     _put("/v1/backends", "put_backend", "Have a server of a model.", BackendEntry, ModelEntry, adding.put_backend),
+    _put("/v1/usage", "usage", "What was asked of late, summed up.", UsageWanted, tuple[Usage, ...], usage),
     _put("/v1/backends/delete", "delete_backend", "Have it no more.", Which, ModelEntry, adding.delete_backend),
 )

@@ -135,6 +135,21 @@ class AgainPart(Part, frozen=True):
     hedges: Share = 0.0
 
 
+class LogPart(Part, frozen=True):
+    """A line of JSON for each request that is over, or for each that was not answered well: to a file, or to stdout."""
+
+    requests: Literal["none", "failed", "all"] = "none"
+    to: Annotated[str, Meta(min_length=1, description="A file, or - for stdout.")] = "-"
+
+
+class TracesPart(Part, frozen=True):
+    """Where spans are sent by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces, and the share of requests that
+    are traced; whoever sends a `traceparent` has decided that already."""
+
+    url: Annotated[str, Meta(pattern="^(https?://.+)?$")] = ""
+    share: Share = 0.01
+
+
 class DatabasePart(Part, frozen=True):
     """Where tenants, keys and models that operators add are kept, and what tenants have spent: `sqlite:///FILE`, beside
     the gateway's file, or `postgresql://USER@HOST/NAME`; nowhere without a URL. `password` says where that is:
@@ -146,6 +161,17 @@ class DatabasePart(Part, frozen=True):
     within: Seconds = 2.0
     every: Seconds = 1.0
     keep: Annotated[float, Meta(ge=0)] = 3600.0
+
+
+class AnalyticsPart(Part, frozen=True):
+    """Where a row of each request is kept, for so many days, and the sums of each minute, for so many: `sqlite:///FILE`
+    or `chdb:///FOLDER`, beside the gateway's file, or ClickHouse at `http://USER@HOST:8123/DATABASE`; nowhere without
+    a URL."""
+
+    url: Annotated[str, Meta(pattern="^((sqlite|chdb):///.+|https?://.+)?$")] = ""
+    password: Annotated[str, Meta(pattern="^((env|file):.+)?$")] = ""
+    row_days: Count = 30
+    minute_days: Count = 365
 
 
 class GatewayFile(Part, frozen=True):
@@ -167,4 +193,7 @@ class GatewayFile(Part, frozen=True):
     health: HealthPart = HealthPart()
     again: AgainPart = AgainPart()
     database: DatabasePart = DatabasePart()
+    analytics: AnalyticsPart = AnalyticsPart()
+    log: LogPart = LogPart()
+    traces: TracesPart = TracesPart()
     show_backend: bool = False

@@ -167,7 +167,14 @@ class Edge:
         routes = asking.routes(account, model)
         remaining = context.time_remaining()
         deadline = FOREVER if remaining is None else account.began + remaining
+        account.id = sent.get("x-request-id", b"")
+        account.traced(sent.get("traceparent", b""))
         passed_on = tuple((name.encode(), sent[name]) for name in ("traceparent", "tracestate") if name in sent)
+        if account.trace is not None:
+            passed_on = (
+                *(each for each in passed_on if each[0] != b"traceparent"),
+                (b"traceparent", account.trace.header),
+            )
 
         def call(name: str) -> Call:
             return Call(path.encode(), (*JSON, *passed_on), body(name))

@@ -13,7 +13,7 @@ from gateway.core.model import Priority
 from gateway.http import fields, incoming
 from gateway.http.exchange import Exchange
 from gateway.http.fields import Fields
-from gateway.http.incoming import Head, Message, Receive, Send, Watch
+from gateway.http.incoming import TRACEPARENT, Head, Message, Receive, Send, Watch
 from gateway.passage import Turned, Wanted
 from gateway.process import Gateway
 from gateway.record import Outcome
@@ -42,7 +42,8 @@ class Edge:
         exchange = Exchange(account, send)
         try:
             head = incoming.head(scope["headers"], self.new_id)
-            exchange.id = head.id
+            account.id = head.id
+            account.traced(head.traceparent)
             account.key = asking.key(gateway, head.authorization)
             priority = asking.priority(gateway, account.key, head.priority)
             body = await incoming.body(receive, head.length, most=gateway.settings.file.door.body_bytes)
@@ -66,6 +67,8 @@ class Edge:
 
         def call(name: str) -> Call:
             headers = (*head.passed_on, (b"x-request-id", head.id))
+            if account.trace is not None:
+                headers = (*(each for each in headers if each[0] != TRACEPARENT), (TRACEPARENT, account.trace.header))
             if deadline != FOREVER:
                 left = max(deadline - self._gateway.clock(), 0.001)
                 headers += ((b"x-request-timeout-ms", b"%d" % (left * 1000)),)

@@ -31,7 +31,6 @@ class Exchange:
 
     account: Account
     send: Send
-    id: bytes = b""
 
     async def wrong(self, wrong: Wrong, outcome: Outcome = Outcome.REFUSED, reason: Reason | None = None) -> None:
         """Say what is wrong, and record it."""
@@ -111,7 +110,7 @@ class Exchange:
 
     def _head(self, status: int, headers: Headers) -> Message:
         account, gateway = self.account, self.account.gateway
-        more: Headers = ((b"x-request-id", self.id),)
+        more: Headers = ((b"x-request-id", self.account.id),)
         if account.key is not NOBODY:
             more += limits.headers(gateway.core.tenant(account.key.tenant), gateway.clock())
         if account.passing is not None and gateway.settings.file.show_backend:

@@ -14,7 +14,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-PASSED_ON = frozenset({b"content-type", b"accept", b"traceparent", b"tracestate", b"openai-beta"})
+TRACEPARENT = b"traceparent"
+PASSED_ON = frozenset({b"content-type", b"accept", TRACEPARENT, b"tracestate", b"openai-beta"})
 """What backends are told of a client's headers. Never its key, and nothing by which they could be steered."""
 LOOKED_AT = {b"authorization", b"content-length", b"x-request-id", b"x-request-timeout-ms", b"x-priority"}
 ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -31,6 +32,7 @@ class Head(Struct, frozen=True):
     id: bytes
     timeout: float | None
     priority: bytes | None
+    traceparent: bytes
     passed_on: Headers
 
 
@@ -49,6 +51,7 @@ def head(headers: list[tuple[bytes, bytes]], new_id: Callable[[], bytes]) -> Hea
         given if given is not None and ID.fullmatch(given) else new_id(),
         _timeout(found.get(b"x-request-timeout-ms")),
         found.get(b"x-priority"),
+        on.get(TRACEPARENT, b""),
         tuple(on.items()),
     )
 

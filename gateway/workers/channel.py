@@ -4,7 +4,8 @@ answer to each. A frame is its length (4 bytes, big-endian) and MessagePack."""
 import asyncio
 import socket
 from asyncio import IncompleteReadError, StreamReader, StreamWriter
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +15,24 @@ from gateway.errors import Fault, GatewayError, Mistake
 
 LENGTH = 4
 T = TypeVar("T")
+Q = TypeVar("Q")
+A = TypeVar("A", bound="Told")
+
+
+class Told(Protocol):
+    """An answer: to which question, and what is wrong with that or went wrong, in words."""
+
+    @property
+    def number(self) -> int:
+        """Of the question."""
+
+    @property
+    def mistake(self) -> str:
+        """What must be asked otherwise."""
+
+    @property
+    def fault(self) -> str:
+        """What could not be done."""
 
 
 class Asked(Struct, frozen=True):
@@ -61,37 +80,42 @@ class Pipe:
         self._writer.close()
 
 
-class Asking:
-    """The end that asks. Raises Mistake and Fault as they were answered, ConnectionError where the other is gone."""
+class Asking(Generic[Q, A]):
+    """The end that asks; `asked` makes what is sent of a number and a question, `answered` is what comes back. Raises
+    Mistake and Fault as they were answered, ConnectionError where the other is gone."""
 
-    def __init__(self, pipe: Pipe) -> None:
-        self._pipe = pipe
-        self._asked: dict[int, asyncio.Future[Answered]] = {}
+    def __init__(self, pipe: Pipe, asked: Callable[[int, Q], Struct], answered: type[A]) -> None:
+        self._pipe, self._made, self._kind = pipe, asked, answered
+        self._asked: dict[int, asyncio.Future[A]] = {}
         self._last, self._gone = 0, False
 
-    async def ask(self, question: Question) -> Report | None:
+    async def ask(self, question: Q) -> A:
         """Ask, and wait for the answer; several may wait at once."""
         if self._gone:
             raise ConnectionResetError("the other end is gone")
         self._last += 1
         number, future = self._last, asyncio.get_running_loop().create_future()
         self._asked[number] = future
-        self._pipe.send(Asked(number, question))
+        self._pipe.send(self._made(number, question))
         try:
-            answered: Answered = await future
+            answered: A = await future
         finally:
             self._asked.pop(number, None)
         if answered.mistake:
             raise Mistake(answered.mistake)
         if answered.fault:
             raise Fault(answered.fault)
-        return answered.report
+        return answered
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._pipe.close()
 
     async def listen(self) -> None:
         """Hear the answers, until the other is gone; who waits for one then is told so."""
         try:
             while True:
-                answered = await self._pipe.receive(Answered)
+                answered = await self._pipe.receive(self._kind)
                 if (waiting := self._asked.get(answered.number)) is not None and not waiting.done():
                     waiting.set_result(answered)
         except ConnectionError:

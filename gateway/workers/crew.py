@@ -27,7 +27,7 @@ from gateway.counts import Counts, total
 from gateway.crew import Change, Drain, Look, Question, Report, Return, Stop
 from gateway.errors import Fault, GatewayError
 from gateway.listening import Doors, named, shared, url
-from gateway.workers.channel import Asking, Pipe
+from gateway.workers.channel import Answered, Asked, Asking, Pipe
 from gateway.workers.memory import Memory, SharedPages
 from gateway.workers.process import arguments
 
@@ -48,7 +48,7 @@ class Slot:
     number: int
     doors: Doors
     process: Process | None = None
-    asking: Asking | None = None
+    asking: "Asking[Question, Answered] | None" = None
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -61,7 +61,7 @@ class Slot:
         if self.asking is None:
             raise ConnectionError("there is none at the moment")
         async with asyncio.timeout(WITHIN):
-            return await self.asking.ask(question)
+            return (await self.asking.ask(question)).report
 
 
 class Workers:
@@ -186,7 +186,7 @@ class Workers:
     async def _started(self, slot: Slot) -> AsyncGenerator[None]:
         """A worker with the settings of now; what it held is free when it is gone, what it counted is kept."""
         ours, theirs = socket.socketpair()
-        asking = Asking(await Pipe.of(ours))
+        asking = Asking(await Pipe.of(ours), Asked, Answered)
         async with beside(asking.listen(), lambda: None):
             with theirs:
                 process = await self._spawned(slot, theirs)
@@ -213,7 +213,7 @@ class Workers:
             *words, pass_fds=files, start_new_session=True, stdin=asyncio.subprocess.DEVNULL
         )
 
-    async def _caught_up(self, asking: Asking, told: Change) -> None:
+    async def _caught_up(self, asking: "Asking[Question, Answered]", told: Change) -> None:
         """Tell a worker what has been said since it was told its settings, and while it was not there."""
         if self._settings is not told:
             await asking.ask(self._settings)

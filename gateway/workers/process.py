@@ -5,6 +5,7 @@ import asyncio
 import signal
 import socket
 import sys
+import time
 from contextlib import AsyncExitStack, suppress
 
 from gateway.beside import beside
@@ -17,6 +18,7 @@ from gateway.workers.channel import Answered, Asked, Pipe, refusal
 from gateway.workers.memory import Memory, SharedPages
 
 MODULE = "gateway.workers.process"
+LAST = 1.0  # seconds that a worker waits at its end for its last rows to be taken
 
 
 def arguments(pipe: int, http: int, memory: int, column: int, columns: int, grpc: str) -> list[str]:
@@ -44,6 +46,7 @@ class Process:
                 try:
                     worker = self._worker(first.question)
                     await stack.enter_async_context(beside(self._answer(worker, pipe), self._stopping.set))
+                    stack.push_async_callback(self._emptied, worker)
                     await stack.enter_async_context(worker.running())
                 except GatewayError as error:
                     pipe.send(refusal(first.number, error))
@@ -53,6 +56,12 @@ class Process:
                 worker.do(Leave())
         finally:
             pipe.close()
+
+    async def _emptied(self, worker: Worker) -> None:
+        """Have the last rows taken, as long as somebody may."""
+        recent, end = worker.gateway.recent, time.monotonic() + LAST
+        while recent and time.monotonic() < end:
+            await asyncio.sleep(LAST / 20)
 
     def _worker(self, question: Question) -> Worker:
         assert isinstance(question, Change), "without settings it can do nothing"

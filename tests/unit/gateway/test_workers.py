@@ -30,6 +30,7 @@ from gateway.grpc.stubs import SERVICE, load
 from gateway.keys import digest, made
 from gateway.workers import crew
 from gateway.workers.crew import Workers
+from gateway.workers.process import MODULE
 
 pytestmark = pytest.mark.slow
 
@@ -59,8 +60,9 @@ def wait(what: str, so: Callable[[], bool], within: float = 15) -> None:
 
 def pids(pair: Pair) -> list[int]:
     """Of the workers."""
-    listed = Path(f"/proc/{pair.gateway.process.pid}/task/{pair.gateway.process.pid}/children").read_text()
-    return [int(each) for each in listed.split()]
+    first = pair.gateway.process.pid
+    below = map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())
+    return [pid for pid in below if MODULE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def state(pair: Pair) -> dict[str, object]:
