@@ -72,7 +72,7 @@ def sums(shown: Sequence[Usage]) -> Table:
     table = Table(*(shown[0].by if shown else ()), *counts)
     for each in shown:
         numbers = (each.requests, each.answered, each.refused, each.failed, each.prompt_tokens, each.answer_tokens)
-        first = "" if each.first is None else f"{each.first * 1000:.0f} ms"
+        first = "" if each.first is None else f"{each.first * 1000:.3g} ms"
         table.add_row(*each.by.values(), *(f"{number:,}" for number in numbers), f"{each.cost:,.4f}", first)
     return table
 
@@ -118,7 +118,7 @@ def models(shown: tuple[Model, ...]) -> Table:
         for number, each in enumerate(model.backends):
             head = ("", "") if number else (model.name, str(model.waiting))
             state = each.state if each.share in (0, 1) else f"{each.state}, {each.share:.0%}"
-            begins = f"{each.expected * 1000:.0f} ms" if each.expected else ""
+            begins = f"{each.expected * 1000:.3g} ms" if each.expected else ""
             table.add_row(*head, each.name, each.rack, state, str(each.in_flight), f"{each.limit:.0f}", begins)
     return table
 

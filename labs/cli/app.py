@@ -48,6 +48,7 @@ def _lab_commands(app: typer.Typer) -> None:
 def _service_commands(app: typer.Typer) -> None:
     panel = "Services"
     app.add_typer(gateway_commands.build(), name="gateway", rich_help_panel=panel)
+    app.command("load", rich_help_panel=panel)(gateway_commands.load())
 
 
 def _node_commands(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from gateway import adding, command
 from gateway.errors import GatewayError, Mistake
+from gateway.load import command as command_load
 from labs.extras import equip
 from topologies import errors
 
@@ -27,13 +28,26 @@ def build() -> typer.Typer:
     return app
 
 
+def load() -> Callable[..., None]:
+    """`closlab load`, which needs no gateway."""
+    return _told(command_load.load)
+
+
+NEEDS = {
+    command.serve: command.EXTRA,
+    command.sim: command.EXTRA,
+    command_load.load: command_load.EXTRA,
+}
+"""What is to be installed beside the base of closlab, where anything is."""
+
+
 def _told(function: Callable[P, None]) -> Callable[P, None]:
     """What goes wrong in the gateway's own words, as this command line ends on it."""
 
     @wraps(function)
     def wrapped(*args: P.args, **words: P.kwargs) -> None:
-        if function in (command.serve, command.sim):
-            equip(command.EXTRA, "gateway")
+        if function in NEEDS:
+            equip(NEEDS[function], "gateway")
         try:
             function(*args, **words)
         except GatewayError as error:
