@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from tests.bench.gateways import AT_ONCE, LITELLM, NGINX, OURS, REFUSED, STREAMS, WORKERS
 from tests.bench.markdown import ranged, table
 from tests.bench.measure import Results, Series
+from tests.bench.overload import overload
 
 
 def requests(found: Sequence[Results]) -> str:
@@ -54,4 +55,5 @@ GATEWAY: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "gateway-requests": ("gateway", requests),
     "gateway-streams": ("gateway", streams),
     "gateway-workers": ("gateway", workers),
+    "overload": ("overload", overload),
 }

@@ -67,6 +67,8 @@ workers: {workers}
 models: {{llama: {{backends: [{{url: "http://127.0.0.1:{server}", check: ""}}]}}}}
 tenants: {{t: {{requests_per_minute: {rate}, tokens_per_minute: 1000000000000, concurrency: 100000, budget: 1000000}}}}
 keys: [{{tenant: t, sha256: {digest}}}]
+log: {{requests: all, to: /dev/null}}
+traces: {{url: "http://127.0.0.1:{server}/v1/traces", share: 0.01}}
 """
 LITELLM_FILE = """\
 model_list:
@@ -130,12 +132,12 @@ class Passes:
 
         def figures() -> dict[str, float]:
             with ExitStack() as stack:
-                load, own = _cores(together=variant in WORKERS)
-                server, port = _free(), _free()
+                load, own = cores(together=variant in WORKERS)
+                server, port = free(), free()
                 model = (sys.executable, "-m", "tests.bench.model_server", str(server))
-                stack.enter_context(_on(load, list(model), {"PYTHONPATH": str(ROOT)}, server, bench.folder))
+                stack.enter_context(listening(load, list(model), {"PYTHONPATH": str(ROOT)}, server, bench.folder))
                 argv, env = STARTS[self.peer](bench.folder, port, server, variant)
-                pid = stack.enter_context(_on(own, argv, env, port, bench.folder))
+                pid = stack.enter_context(listening(own, argv, env, port, bench.folder))
                 return _measured(variant, port, lambda: worked(pid), lambda: memory(pid), load, bench.folder)
 
         return taken(figures)
@@ -188,7 +190,7 @@ def _milliseconds(said: str, share: str) -> float:
 
 
 @contextmanager
-def _on(cores: str, argv: list[str], env: Mapping[str, str], port: int, folder: Path) -> Iterator[int]:
+def listening(cores: str, argv: list[str], env: Mapping[str, str], port: int, folder: Path) -> Iterator[int]:
     """A program on some cores, once it listens; its process number."""
     with (folder / "said").open("wb") as said:
         running = subprocess.Popen(
@@ -231,7 +233,7 @@ def memory(pid: int) -> float:
     return sum(int(found[1]) for text in texts if (found := re.search(r"VmRSS:\s+(\d+)", text))) / 1024
 
 
-def _cores(*, together: bool) -> tuple[str, str]:
+def cores(*, together: bool) -> tuple[str, str]:
     """Where the load is to run, and where a gateway, as taskset takes it."""
     cores = [str(each) for each in sorted(os.sched_getaffinity(0))]
     if len(cores) < 2:
@@ -239,6 +241,7 @@ def _cores(*, together: bool) -> tuple[str, str]:
     return (",".join(cores), ",".join(cores)) if together else (cores[0], cores[1])
 
 
-def _free() -> int:
+def free() -> int:
+    """A port that nobody has."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])

@@ -52,10 +52,14 @@ class Connection(asyncio.Protocol):
             if len(self._come) < whole:
                 return
             body, self._come = self._come[end + 4 : whole], self._come[whole:]
-            if b'"stream":true' in body.replace(b" ", b""):
-                self._streaming = asyncio.get_running_loop().create_task(self._stream())
-            else:
-                self._transport.write(WHOLE)
+            self.answered(body)
+
+    def answered(self, body: bytes) -> None:
+        """Answer a request."""
+        if b'"stream":true' in body.replace(b" ", b""):
+            self._streaming = asyncio.get_running_loop().create_task(self._stream())
+        else:
+            self._transport.write(WHOLE)
 
     async def _stream(self) -> None:
         self._transport.write(HEAD)

@@ -1,4 +1,4 @@
-"""From result files to the tables in docs/performance.md, between its markers, and to the plot of growth."""
+"""From result files to the tables in docs/performance.md, between its markers, and to the plots."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,20 +7,20 @@ from pathlib import Path
 from tests.bench import results
 from tests.bench.cases import PLAIN
 from tests.bench.measure import Results
+from tests.bench.overload import curve
 from tests.bench.plot import chart
 from tests.bench.tables import OURS, TABLES, floors
 
-PLOT = "growth.svg"
-
 
 def write(folder: Path) -> None:
-    """Bring the page beside the folder up to its results, where there is one, and draw the plot."""
+    """Bring the page beside the folder up to its results, where there is one, and draw the plots."""
     made = {name: made for name, (suite, make) in TABLES.items() if (made := _made(results.load(folder, suite), make))}
     page = folder.with_suffix(".md")
     if page.exists():
         page.write_text(filled(page.read_text(), made))
-    if grown := results.load(folder, "growth"):
-        (folder / PLOT).write_text(plot(grown))
+    for suite, draw in PLOTS.items():
+        if found := results.load(folder, suite):
+            (folder / f"{suite}.svg").write_text(draw(found))
 
 
 def _made(found: Sequence[Results], make: Callable[[Sequence[Results]], str]) -> str:
@@ -46,3 +46,6 @@ def plot(found: Sequence[Results]) -> str:
         "down": [(each.nodes, each.down) for each, _ in every],
     }
     return chart("From file to converged and checked", "routers", "seconds", lines)
+
+
+PLOTS: Mapping[str, Callable[[Sequence[Results]], str]] = {"growth": plot, "overload": curve}

@@ -19,6 +19,8 @@ from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
 from tests.bench.outages import STEPS, Outages
+from tests.bench.overload import OVERLOAD, TIMES, Overloaded
+from tests.bench.overload import PEERS as BETWEEN
 from tests.bench.provisioning import ByHand, Provisioned
 from tests.bench.third_party import ThirdParty
 from tests.bench.wire import CABLE, HEARD, KERNELS, LINE, RECEIVING, ROUTERS, SENDING, SENT, Forwards, Receives, Sends
@@ -57,6 +59,7 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     DCQCN: Converges,
     KERNELS: Forwards,
     **{each: partial(Passes, each) for each in (OURS, LITELLM, NGINX)},
+    **{each: partial(Overloaded, each) for each in BETWEEN},
     **{way: partial(Sends, way) for way in SENDING},
     **{way: partial(Receives, way) for way in RECEIVING},
 }
@@ -98,6 +101,7 @@ _BEFORE_A_SERVER = tuple(
 WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
     "dcqcn": (Job("dcqcn", DUMBBELL, tuple((DCQCN, each) for each in FLOWS)),),
     "gateway": (Job("gateway", BEFORE, (*_BEFORE_A_SERVER, *((OURS, each) for each in (REFUSED, *WORKERS)))),),
+    "overload": (Job("overload", OVERLOAD, tuple((each, times) for times in TIMES for each in BETWEEN)),),
     "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
     "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),
     "wire": (Job("wire", CABLE, _ON_THE_CABLE), Job("wire", LINE, tuple((KERNELS, each) for each in ROUTERS))),
