@@ -19,6 +19,7 @@ from gateway.http.app import App
 from gateway.journal import Journal
 from gateway.listening import Doors, listened, listener, opened, url
 from gateway.process import Gateway
+from gateway.reaching import Reaches
 
 Say = Callable[[str], None]
 
@@ -107,6 +108,13 @@ class Worker:
         async with served(self.gateway, file, self._forced, shared=shared) as port:
             self._say(f"grpc on {file.grpc.rpartition(':')[0]}:{port}")
             yield
+
+
+async def tried(settings: Settings) -> None:
+    """Mistake where a worker could not follow these settings, for a backend's key or certificates are not there."""
+    reaches = Reaches(opened, reading.secret)
+    reaches.change(settings.backends, settings.file.times)
+    await reaches.close()
 
 
 async def _entered(stack: AsyncExitStack, face: AbstractAsyncContextManager[None]) -> Callable[[], Awaitable[None]]:

@@ -24,12 +24,12 @@ from gateway.admin.model import (
     TenantName,
     Which,
 )
-from gateway.config import added, reading
+from gateway.config import added
 from gateway.config.model import BackendPart, KeyPart, ModelPart, TenantPart
 from gateway.config.settings import backends_of
 from gateway.data.tables import KEY, MODEL, TENANT
 from gateway.errors import Mistake
-from gateway.listening import opened
+from gateway.worker import tried
 
 SHOWN = 12  # digits of a hash
 
@@ -155,10 +155,8 @@ async def delete_backend(desk: Desk, which: Which) -> ModelEntry:
 async def _put_model(desk: Desk, name: str, part: ModelPart) -> ModelEntry:
     keeper, settings = desk.keeper, desk.settings
     added.refuse_model(settings.told, settings.added, name, part)
-    for each in backends_of(f"model {name}", part.backends).values():  # what would fail in a worker fails here
-        if each.key:
-            reading.secret(each.key)
-        await opened(each, settings.file.times).close()
+    backends = backends_of(f"model {name}", part.backends)
+    await tried(msgspec.structs.replace(settings, backends={name: backends}))  # what would fail later fails here
     await keeper.change(keeper.store.put(MODEL, name=name, part=msgspec.to_builtins(part)))
     return _model(name, part, "database")
 

@@ -1,6 +1,6 @@
 """Several workers: started, asked, watched, started anew where one ends too early or answers no more.
 
-Settings are changed at one of them first; where that one refuses them, no other has heard of them. A worker that is
+Settings are tried here before any worker hears of them, so that none is told what it cannot follow. A worker that is
 started later gets the settings as they are then, and is told what operators have taken out of service.
 
 What a worker counted is known as it was when it was last asked, at the latest a second ago. When it is gone that goes
@@ -27,6 +27,7 @@ from gateway.counts import Counts, total
 from gateway.crew import Change, Drain, Look, Question, Report, Return, Stop
 from gateway.errors import Fault, GatewayError
 from gateway.listening import Doors, named, shared, url
+from gateway.worker import tried
 from gateway.workers.channel import Answered, Asked, Asking, Pipe
 from gateway.workers.memory import Memory, SharedPages
 from gateway.workers.process import arguments
@@ -50,6 +51,7 @@ class Slot:
     process: Process | None = None
     asking: "Asking[Question, Answered] | None" = None
     counts: Counts = field(default_factory=Counts)
+    heard: float = 0.0  # when it answered last
 
     @property
     def pid(self) -> int:
@@ -108,13 +110,14 @@ class Workers:
             each.close()
 
     async def ask(self, question: Question) -> list[Report]:
-        """Ask each, one question after the other."""
+        """Ask each; what changes anything, one after the other."""
+        if isinstance(question, Look):
+            found = await asyncio.gather(*(self._look(slot, question) for slot in self._slots))
+            return [*found, Report(self._gone, None)]
         async with self._turn:
-            if isinstance(question, Look):
-                found = await asyncio.gather(*(self._look(slot, question) for slot in self._slots))
-                return [*found, Report(self._gone, None)]
             if isinstance(question, Change):
                 settings = settle(question.text, question.place, question.added)
+                await tried(settings)
                 question = replace(question, rows=self._known(settings))
             await self._tell(question)
             match question:
@@ -128,31 +131,30 @@ class Workers:
             return []
 
     async def _tell(self, question: Question) -> None:
-        """Tell one worker, and once that has done it all others; one that then does otherwise has no place here."""
-        slots = [slot for slot in self._slots if slot.asking is not None]
-        while slots and not await self._told(slots.pop(0), question):
-            pass
-        for slot, told in zip(
-            slots,
-            await asyncio.gather(*(self._told(slot, question) for slot in slots), return_exceptions=True),
-            strict=True,
-        ):
-            if isinstance(told, BaseException):
-                self._kill(slot, f"does otherwise than the others: {told}")
+        """Tell all of them; one that does otherwise than the others has no place here. Raises Mistake where none can do
+        it."""
+        told = await asyncio.gather(*(self._told(slot, question) for slot in self._slots))
+        refused = [(slot, each) for slot, each in zip(self._slots, told, strict=True) if isinstance(each, GatewayError)]
+        if refused and len(refused) == sum(each is not None for each in told):
+            raise refused[0][1]
+        for slot, error in refused:
+            self._kill(slot, f"does otherwise than the others: {error}")
 
-    async def _told(self, slot: Slot, question: Question) -> bool:
-        """Whether a worker has done it, as far as it says."""
+    async def _told(self, slot: Slot, question: Question) -> bool | GatewayError | None:
+        """Whether a worker has done it: what it says is wrong with that, or None where it says nothing."""
         try:
             await slot.ask(question)
         except (ConnectionError, TimeoutError):
-            return False
+            return None
+        except GatewayError as error:
+            return error
         return True
 
     async def _look(self, slot: Slot, look: Look) -> Report:
         """How a worker stands, and what has been counted in its place."""
         try:
             if (report := await slot.ask(look)) is not None:
-                slot.counts = report.counts
+                slot.counts, slot.heard = report.counts, time.monotonic()
                 return report
         except (ConnectionError, TimeoutError):
             pass  # it is gone, or hangs, and those who watch it find out
@@ -195,7 +197,7 @@ class Workers:
                     await asking.ask(told := self._settings)
                     async with self._turn:  # meanwhile nobody is told anything, so it misses nothing
                         await self._caught_up(asking, told)
-                        slot.process, slot.asking = process, asking
+                        slot.process, slot.asking, slot.heard = process, asking, time.monotonic()
                 yield
             finally:
                 slot.process = slot.asking = None
@@ -225,7 +227,6 @@ class Workers:
         assert slot.process is not None, "it has been started"
         gone = asyncio.create_task(slot.process.wait())
         leaving = asyncio.create_task(self._leaving.wait())
-        heard = time.monotonic()
         try:
             while not gone.done():
                 if leaving.done():
@@ -235,9 +236,8 @@ class Workers:
                 )
                 if gone.done():
                     break
-                if (await self._look(slot, Look())).state is not None:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > SILENT:
+                await self._look(slot, Look())
+                if time.monotonic() - slot.heard > SILENT:
                     self._kill(slot, f"has said nothing for {SILENT:g} s")
         finally:
             for each in (gone, leaving):

@@ -13,7 +13,7 @@ from tests.bench.ours import ROOT, Bench
 from tests.bench.suites import COMPARED, CONTAINERLAB, MUNET, OWN_CONTAINERLAB, jobs, measure
 
 WHOLE_COMMANDS = ("start", "up", "third-party", "variants", "growth", "automation", "outage", "ztp")
-SUITES = (*WHOLE_COMMANDS, "wire", "ecmp", "dcqcn", "flows", "gateway", "overload")
+SUITES = (*WHOLE_COMMANDS, "wire", "ecmp", "dcqcn", "flows", "gateway", "gateway-long", "overload")
 
 
 def main(argv: Sequence[str]) -> int:

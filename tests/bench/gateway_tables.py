@@ -2,20 +2,22 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.bench.gateways import AT_ONCE, LITELLM, NGINX, OURS, REFUSED, STREAMS, WORKERS
+from tests.bench.gateways import AT_ONCE, CALLS, LITELLM, NGINX, OURS, REFUSED, STREAMS, WORKERS
 from tests.bench.markdown import ranged, table
 from tests.bench.measure import Results, Series
 from tests.bench.overload import overload
 
+UNARY, STREAM = CALLS
+
 
 def requests(found: Sequence[Results]) -> str:
     """Answers that are whole: who passes how many a second, and what each costs."""
-    return _compared(found, (*AT_ONCE, REFUSED), "requests/s", "request")
+    return _compared(found, (*AT_ONCE, REFUSED, UNARY), "requests/s", "request")
 
 
 def streams(found: Sequence[Results]) -> str:
     """Streams: who passes how many events a second, and what each costs."""
-    return _compared(found, tuple(STREAMS), "events/s", "event")
+    return _compared(found, (*STREAMS, STREAM), "events/s", "event")
 
 
 def workers(found: Sequence[Results]) -> str:
@@ -28,6 +30,17 @@ def workers(found: Sequence[Results]) -> str:
             times = one.figure("rate") / first.figure("rate")
             rows.append((variant, *_row(one), "" if one is first else f"{times:.3g}"))
     return table(("", "requests/s", "CPU us/request", "p50, ms", "p99, ms", "MiB", "times the rate of one"), rows)
+
+
+def lasting(found: Sequence[Results]) -> str:
+    """Memory early on and at the end."""
+    rows = [
+        tuple(ranged(one.figures(name), 0) for name in ("requests", "memory first", "memory"))
+        for result in found
+        for one in result.series
+        if one.good
+    ]
+    return table(("requests", "MiB after 100,000 or a little more", "MiB at the end"), rows)
 
 
 def _compared(found: Sequence[Results], variants: Sequence[str], rate: str, each: str) -> str:
@@ -55,5 +68,6 @@ GATEWAY: dict[str, tuple[str, Callable[[Sequence[Results]], str]]] = {
     "gateway-requests": ("gateway", requests),
     "gateway-streams": ("gateway", streams),
     "gateway-workers": ("gateway", workers),
+    "gateway-long": ("gateway-long", lasting),
     "overload": ("overload", overload),
 }

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import keys
+from tests.bench.calls import STREAM, UNARY, called
 from tests.bench.cases import Case
 from tests.bench.machine import TICK, taken
 from tests.bench.measure import Run
@@ -38,6 +39,8 @@ REFUSED = "64 at once, refused"
 MANY = "200 streams"  # more than LiteLLM's proxy begins in any time
 WORKERS: Mapping[str, int] = {"1 worker": 1, "2 workers": 2}  # of ours
 ENOUGH = 256  # requests at once, so that no worker waits for some
+CALLS: Mapping[str, tuple[str, int]] = {"gRPC, 64 at once": (UNARY, 64), "gRPC, 16 streams": (STREAM, 16)}  # of ours
+LONG, LONG_AT_FIRST = 1_000_000, 100_000  # requests, and those after which memory is looked at first
 STREAMS: Mapping[str, int] = {"16 streams": 16, MANY: 200}
 
 NGINX_FILE = """\
@@ -61,8 +64,9 @@ http {{
 }}
 """
 OUR_FILE = """\
-listen: 127.0.0.1:{port}
+listen: 127.0.0.1:{http}
 admin: 127.0.0.1:0
+grpc: {grpc}
 workers: {workers}
 models: {{llama: {{backends: [{{url: "http://127.0.0.1:{server}", check: ""}}]}}}}
 tenants: {{t: {{requests_per_minute: {rate}, tokens_per_minute: 1000000000000, concurrency: 100000, budget: 1000000}}}}
@@ -97,7 +101,8 @@ def _nginx(folder: Path, port: int, server: int, _variant: str) -> tuple[list[st
 def _ours(folder: Path, port: int, server: int, variant: str) -> tuple[list[str], dict[str, str]]:
     rate, digest = (0 if variant == REFUSED else 10**12), keys.digest(KEY.encode()).hex()
     workers = WORKERS.get(variant, 1)
-    text = OUR_FILE.format(port=port, server=server, rate=rate, digest=digest, workers=workers)
+    http, grpc = (0, f"127.0.0.1:{port}") if variant in CALLS else (port, '""')
+    text = OUR_FILE.format(http=http, grpc=grpc, server=server, rate=rate, digest=digest, workers=workers)
     (folder / "gateway.yml").write_text(text)
     return [*CLOSLAB, "gateway", "serve", str(folder / "gateway.yml")], {"PYTHONPATH": str(ROOT)}
 
@@ -143,24 +148,48 @@ class Passes:
         return taken(figures)
 
 
+@dataclass(frozen=True, slots=True)
+class Lasts:
+    """Ours, for as many requests as it takes to see whether its memory grows."""
+
+    def run(self, bench: Bench, case: Case, variant: str) -> Run:
+        """One run; a failed one says why, and leaves nothing."""
+
+        def figures() -> dict[str, float]:
+            with ExitStack() as stack:
+                load, own = cores(together=False)
+                server, port = free(), free()
+                model = (sys.executable, "-m", "tests.bench.model_server", str(server))
+                stack.enter_context(listening(load, list(model), {"PYTHONPATH": str(ROOT)}, server, bench.folder))
+                argv, env = _ours(bench.folder, port, server, variant)
+                pid = stack.enter_context(listening(own, argv, env, port, bench.folder))
+                done, first = 0.0, 0.0
+                while done < LONG:
+                    done += _wrk(port, 64, SECONDS, load, bench.folder)["rate"] * SECONDS
+                    first = first or (memory(pid) if done >= LONG_AT_FIRST else 0.0)
+                return {"requests": done, "memory first": first, "memory": memory(pid)}
+
+        return taken(figures)
+
+
 def _measured(
     variant: str, port: int, work: Callable[[], float], memory: Callable[[], float], load: str, folder: Path
 ) -> dict[str, float]:
     """Warm it up, and load it for some seconds."""
-    refused = variant == REFUSED
-    at_once = ENOUGH if variant in WORKERS else 64 if refused else AT_ONCE.get(variant, 0)
-    said = ASKED % ', "stream": true'
-    if at_once:
-        _wrk(port, at_once, WARM, load, folder, refused=refused)
-    else:
-        streamed(port, STREAMS[variant], WARM, f"Bearer {KEY}", said, load)
+    _loaded(variant, port, WARM, load, folder)
     before = work()
-    if at_once:
-        found = _wrk(port, at_once, SECONDS, load, folder, refused=refused)
-    else:
-        found = streamed(port, STREAMS[variant], SECONDS, f"Bearer {KEY}", said, load)
+    found = _loaded(variant, port, SECONDS, load, folder)
     done = found["rate"] * SECONDS
     return {**found, "cpu us": (work() - before) / max(done, 1) * 1e6, "memory": memory()}
+
+
+def _loaded(variant: str, port: int, seconds: float, load: str, folder: Path) -> dict[str, float]:
+    if variant in CALLS:
+        return called(port, *CALLS[variant], seconds, KEY, load)
+    if variant in STREAMS:
+        return streamed(port, STREAMS[variant], seconds, f"Bearer {KEY}", ASKED % ', "stream": true', load)
+    at_once = ENOUGH if variant in WORKERS else AT_ONCE.get(variant, 64)
+    return _wrk(port, at_once, seconds, load, folder, refused=variant == REFUSED)
 
 
 def _wrk(

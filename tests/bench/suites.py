@@ -14,7 +14,7 @@ from tests.bench.ecmp import PEER as FABRIC
 from tests.bench.ecmp import WAYS, Spreads
 from tests.bench.flows import AT_ONCE, FILLING, HOSTS, PAPER, AtOnce, Filling
 from tests.bench.gateways import AT_ONCE as ASKED
-from tests.bench.gateways import BEFORE, LITELLM, MANY, NGINX, OURS, REFUSED, STREAMS, WORKERS, Passes
+from tests.bench.gateways import BEFORE, CALLS, LITELLM, MANY, NGINX, OURS, REFUSED, STREAMS, WORKERS, Lasts, Passes
 from tests.bench.measure import Machine, Results, Run, Series
 from tests.bench.munet import Munet
 from tests.bench.ours import CLOSLAB, Bench, Closlab, Command
@@ -31,6 +31,7 @@ NETNS, CONTAINERLAB, MUNET = "closlab", "containerlab", "munet"
 OWN_NETNS, OWN_CONTAINERLAB = "closlab, their file", "containerlab, their file"
 NORNIR, BY_HAND = "closlab, by Nornir", "FRR's programs, node by node"
 SCENARIO = "closlab run"
+LASTING = "closlab gateway, for long"
 ZTP, VTYSH, RELOAD = "closlab, --ztp", "plain start, then vtysh -b", "plain start, then frr-reload"
 
 
@@ -60,6 +61,7 @@ PEERS: Mapping[str, Callable[[], Peer]] = {
     KERNELS: Forwards,
     **{each: partial(Passes, each) for each in (OURS, LITELLM, NGINX)},
     **{each: partial(Overloaded, each) for each in BETWEEN},
+    LASTING: Lasts,
     **{way: partial(Sends, way) for way in SENDING},
     **{way: partial(Receives, way) for way in RECEIVING},
 }
@@ -100,7 +102,8 @@ _BEFORE_A_SERVER = tuple(
 )
 WITHOUT_FABRIC: Mapping[str, Sequence[Job]] = {
     "dcqcn": (Job("dcqcn", DUMBBELL, tuple((DCQCN, each) for each in FLOWS)),),
-    "gateway": (Job("gateway", BEFORE, (*_BEFORE_A_SERVER, *((OURS, each) for each in (REFUSED, *WORKERS)))),),
+    "gateway": (Job("gateway", BEFORE, (*_BEFORE_A_SERVER, *((OURS, each) for each in (REFUSED, *CALLS, *WORKERS)))),),
+    "gateway-long": (Job("gateway-long", BEFORE, ((LASTING, PLAIN),)),),
     "overload": (Job("overload", OVERLOAD, tuple((each, times) for times in TIMES for each in BETWEEN)),),
     "flows": (Job("flows", PAPER, ((AT_ONCE, _SMALL), (FILLING, _SMALL), (AT_ONCE, _LARGE))),),
     "start": (Job("start", NO_FABRIC, tuple((name, "") for name in COMMANDS)),),

@@ -97,6 +97,16 @@ def test_workers_stand_together() -> None:
     assert tenant.running == 3
 
 
+def test_while_settings_change_workers_need_not_have_the_same() -> None:
+    """What only some have is shown all the same."""
+    new = stands("good", 1)
+    more = msgspec.structs.replace(new, models=(*new.models, msgspec.structs.replace(new.models[0], name="n")))
+
+    state = merged([new, more])
+
+    assert [(each.name, each.backends[0].in_flight) for each in state.models] == [("m", 2), ("n", 1)]
+
+
 def test_nobody_is_not_ready() -> None:
     """While no worker answers there is nothing to show."""
     assert (merged([]).ready, merged([]).workers) == (False, 0)

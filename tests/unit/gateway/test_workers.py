@@ -78,16 +78,19 @@ def figure(pair: Pair, name: str, **labels: str) -> float:
     return sum(each.value for each in samples if labels.items() <= each.labels.items())
 
 
-def ask(pair: Pair, key: str = "") -> int:
-    """The status of one request, over a connection of its own."""
+def ask(pair: Pair, key: str = "", within: float = 15) -> int:
+    """The status of one request, over a connection of its own; 0 for no answer within some seconds."""
     body = json.dumps({"model": "llama", "messages": HI, "max_tokens": 1}).encode()
     host, port = pair.url.removeprefix("http://").split(":")
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key or pair.key}\r\n"
-    with socket.create_connection((host, int(port)), 15) as sock:
+    with socket.create_connection((host, int(port)), within) as sock:
         sock.sendall(f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body)
         answer = b""
-        while piece := sock.recv(65_536):
-            answer += piece
+        try:
+            while piece := sock.recv(65_536):
+                answer += piece
+        except TimeoutError:
+            return 0
     return int(answer.split(b" ")[1])
 
 
@@ -227,8 +230,26 @@ def test_a_key_is_worth_nothing_on_any_of_them_within_a_second(pair: Pair) -> No
     assert Counter(ask(pair, key) for _ in range(15)) == {401: 15}
 
 
+def test_one_of_them_that_hangs_keeps_nobody_from_the_news(pair: Pair) -> None:
+    """A key that is taken out is worth nothing on those that serve, within a second."""
+    key = made(b"x" * 32)
+    file = pair.file.read_text()
+    pair.file.write_text(file.replace("keys:\n", f"keys:\n  - {{tenant: me, sha256: {digest(key.encode()).hex()}}}\n"))
+    pair.gateway.until("read anew")
+    hangs = pids(pair)[0]
+    os.kill(hangs, signal.SIGSTOP)
+    pair.file.write_text(file)
+    time.sleep(1)  # what is promised
+
+    said = Counter(ask(pair, key, within=0.5) for _ in range(15))
+    os.kill(hangs, signal.SIGCONT)
+
+    assert said[401] > 0
+    assert set(said) <= {401, 0}, "0: the one that hangs"
+
+
 def test_a_file_that_one_of_them_cannot_follow_changes_none(pair: Pair) -> None:
-    """What is not in the file but beside it, such as a backend's key, is found out by the first."""
+    """What is not in the file but beside it, such as a backend's key, is found out before any of them is told."""
     key = pair.file.read_text()
     pair.file.write_text(key.replace("- url: ", '- key: "env:NOT_THERE_AT_ALL"\n        url: '))
     pair.gateway.until("the old settings stay: env:NOT_THERE_AT_ALL: is empty")
