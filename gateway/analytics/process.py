@@ -4,6 +4,7 @@ wants that, and SQLite is the quicker for it. It does one thing after the other,
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeVar
 
@@ -117,5 +118,5 @@ def _read(file: BinaryIO) -> Asked | None:
 
 
 if __name__ == "__main__":
-    with socket.socket(fileno=int(sys.argv[1])) as sock, sock.makefile("rwb") as pipe:
+    with suppress(ConnectionError), socket.socket(fileno=int(sys.argv[1])) as sock, sock.makefile("rwb") as pipe:
         Process().run(pipe)  # type: ignore[arg-type]  # it reads and writes, as it was asked to

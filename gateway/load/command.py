@@ -29,6 +29,7 @@ def load(
 ) -> None:
     """Load an API with requests that do not wait for each other, and show what became of them."""
     import asyncio
+    from random import Random
 
     from gateway.config import reading
     from gateway.load.asking import loaded
@@ -41,7 +42,7 @@ def load(
     if not url.startswith(("http://", "https://")):
         raise Mistake(f"{url}: not http://HOST:PORT/v1")
     ask = Ask(0.0, max(prompt, 1), max(answer, 1))
-    asks = traced(_text(trace), str(trace)) if trace else list(poisson(rate, seconds, ask, seed))
+    asks = traced(_text(trace), str(trace)) if trace else list(poisson(rate, seconds, ask, Random(seed).expovariate))
     wanted = Wanted(
         url.rstrip("/"), model, reading.secret(key) if key else "", "stream" if stream else "chat", patience
     )

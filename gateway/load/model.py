@@ -5,9 +5,8 @@ was due, not from when it went out, so that a client that was kept from asking d
 waited for (Tene, coordinated omission).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from random import Random
 from typing import Annotated, Literal
 
 import msgspec
@@ -87,10 +86,11 @@ class Result(Struct, frozen=True):
     lateness: Spread
 
 
-def poisson(rate: float, seconds: float, ask: Ask, seed: int) -> Iterator[Ask]:
-    """Requests at random moments, so many a second in the mean, as of many clients that know nothing of each other."""
-    chance, at = Random(seed), 0.0
-    while (at := at + chance.expovariate(rate)) < seconds:
+def poisson(rate: float, seconds: float, ask: Ask, draw: Callable[[float], float]) -> Iterator[Ask]:
+    """Requests at random moments, so many a second in the mean, as of many clients that know nothing of each other;
+    `draw(rate)` is a time of an exponential distribution, such as `Random.expovariate`."""
+    at = 0.0
+    while (at := at + draw(rate)) < seconds:
         yield msgspec.structs.replace(ask, at=at)
 
 
