@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from gateway.analytics.statements import statements
 from gateway.errors import Fault
 
 DAY, MILLION = 86_400, 1e6
+OWN = 0o600  # who asked what is nobody else's business
 WITHIN = 5  # seconds that a server may take for one thing
 AT = {name: number for number, name in enumerate(COLUMNS)}
 BEGUN = ("answered", "broken", "gone")
@@ -41,6 +43,8 @@ class Sqlite:
 
     def __init__(self, path: Path, rows: int, minutes: int) -> None:
         self._days, self._sql = (rows, minutes), statements("sqlite")
+        with suppress(OSError):  # which SQLite is going to say too
+            path.touch(mode=OWN, exist_ok=True)
         try:
             self._connection = sqlite3.connect(path, timeout=WITHIN)
             for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):

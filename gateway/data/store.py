@@ -7,7 +7,7 @@ NOTIFY; the number in `version` tells it to those that only look.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from gateway.errors import Fault
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 CHANNEL = "gateway"
+OWN = 0o600  # hashes of keys, and what tenants spend, are nobody else's business
 MIGRATING = 0x67617465  # of the advisory lock that one gateway has while it migrates
 LONGER = 10  # times a question's bound that migrating may take
 NOBODY = ""  # the gateway whose tenants' spending no running one speaks for
@@ -54,6 +55,9 @@ class Store:
 
     async def open(self) -> None:
         """Lead its tables to what they are now, once, whoever else does so."""
+        if not self.postgres and (path := self._engine.url.database):
+            with suppress(OSError):  # which SQLite is going to say too
+                Path(path).touch(mode=OWN, exist_ok=True)
         async with self._asked(self._within * LONGER) as connection:
             if self.postgres:
                 await connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))

@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -250,6 +251,33 @@ def usage(pair: Pair, by: str = "tenant") -> Counter[str]:
 def so(what: str, holds: Callable[[], bool]) -> None:
     """Wait until something holds."""
     until(what, lambda: "" if holds() else "not yet", within=20)
+
+
+@pytest.mark.slow
+@pytest.mark.features("chdb")
+def test_a_server_of_clickhouse_is_written_to_over_the_network(tmp_path: Path) -> None:
+    """By the same client; one that is away is said."""
+    done = some(300)
+    with served(tmp_path) as url, writing(url, tmp_path) as it:
+        it.ask(Insert(rows(done[:200])))
+        it.ask(Insert(rows(done[200:])))
+        for by in (("tenant",), ("model", "outcome"), ("backend", "reason")):
+            wanted = parsed(",".join(by))
+            assert_alike(told(it.ask(Sum(wanted, NOW - 3600))), summed(done, wanted))
+    with pytest.raises(Fault, match="analytics: "), writing(url, tmp_path):
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A server of ClickHouse, and its URL."""
+    program = [sys.executable, str(Path(__file__).parent / "clickhouse.py"), str(folder / "clickhouse")]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}/default?compress=false"
+        finally:
+            server.kill()
 
 
 @pytest.mark.slow

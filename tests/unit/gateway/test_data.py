@@ -105,6 +105,10 @@ def test_what_operators_add_works_at_once_and_after_a_restart(pair: Pair) -> Non
     operator(pair, "models", "set", "small", "--backend", pair.server, "--alias", "tiny", "--served-as", "llama")
     assert (status(pair, key), status(pair, key, "small"), status(pair, pair.key, "tiny")) == (200, 404, 200)
 
+    files = [*pair.file.parent.glob("g.db*"), *pair.file.parent.glob("g-requests.db*")]
+    assert len(files) >= 2
+    assert {each.stat().st_mode & 0o077 for each in files} == {0}, "nobody else reads them"
+
     with again(pair, signal.SIGTERM) as later:
         assert (status(later, key), status(later, key, "small"), status(later, pair.key, "tiny")) == (200, 404, 200)
         operator(later, "backends", "set", "small", "http://127.0.0.1:9", "--name", "far", "--rack", "r2")
