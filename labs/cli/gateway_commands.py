@@ -6,7 +6,7 @@ from typing import ParamSpec
 
 import typer
 
-from gateway import adding, command
+from gateway import command, operators
 from gateway.errors import GatewayError, Mistake
 from gateway.load import command as command_load
 from labs.extras import equip
@@ -20,7 +20,7 @@ def build() -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, help="An AI API gateway.")
     for function in command.COMMANDS:
         app.command(function.__name__.rstrip("_"))(_told(function))
-    for name, (told, functions) in adding.GROUPS.items():
+    for name, (told, functions) in operators.GROUPS.items():
         group = typer.Typer(no_args_is_help=True, help=told)
         for called, function in functions.items():
             group.command(called)(_told(function))
