@@ -1,5 +1,6 @@
 """A gateway before a simulator, both as programs."""
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,15 @@ def any_port(file: Path, backend: str) -> None:
     """A file for a gateway that listens on any ports."""
     text = file.read_text().replace("127.0.0.1:8080", "127.0.0.1:0").replace("127.0.0.1:8081", "127.0.0.1:0")
     file.write_text(text.replace("http://127.0.0.1:8000", backend))
+
+
+def refused(host: str, port: int) -> bool:
+    """Whether nobody listens there."""
+    try:
+        socket.create_connection((host, port), 1).close()
+    except OSError:
+        return True
+    return False
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import grpc
 import openai
 import pytest
 from commands import ran, started
-from pair import HI, Pair, paired
+from pair import HI, Pair, paired, refused
 
 from gateway.grpc.stubs import SERVICE, load
 from gateway.process import Gateway
@@ -166,15 +165,6 @@ def test_both_edges_stop_together_and_are_cut_off_together(pair: Pair) -> None:
             assert second.end(within=10) == 0
             with pytest.raises(grpc.RpcError):
                 list(stream)
-
-
-def refused(host: str, port: int) -> bool:
-    """Whether nobody listens there."""
-    try:
-        socket.create_connection((host, port), 1).close()
-    except OSError:
-        return True
-    return False
 
 
 def test_a_part_that_fails_ends_all_of_it(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

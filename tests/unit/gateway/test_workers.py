@@ -21,7 +21,7 @@ import grpc
 import openai
 import pytest
 from commands import ran, started
-from pair import HI, Pair, any_port, paired
+from pair import HI, Pair, any_port, paired, refused
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.config import reading
@@ -289,7 +289,7 @@ def test_all_of_them_finish_what_they_have_and_end(pair: Pair) -> None:
         pair.gateway.process.send_signal(signal.SIGTERM)
         pair.gateway.until("stopping")
         host, port = pair.url.removeprefix("http://").split(":")
-        wait("nobody listens there", lambda: refuses(host, int(port)))
+        wait("nobody listens there", lambda: refused(host, int(port)))
 
         for each in begun:
             next(each)
@@ -297,15 +297,6 @@ def test_all_of_them_finish_what_they_have_and_end(pair: Pair) -> None:
         assert figure(pair, "gateway_in_flight") == 6
     assert pair.gateway.end() == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
-
-
-def refuses(host: str, port: int) -> bool:
-    """Whether nobody listens there."""
-    try:
-        socket.create_connection((host, port), 1).close()
-    except OSError:
-        return True
-    return False
 
 
 def test_a_second_signal_cuts_off_what_any_of_them_has(pair: Pair) -> None:
