@@ -1,5 +1,6 @@
 """What of requests is written, taken from all workers several times a second and handed to the process that writes. As
-long as that does not follow, or its database does not, rows wait, up to a number; more are left out, and counted."""
+long as that does not follow, or its database does not, rows wait, up to a number; more are left out, and counted. What
+was being written when that process died may be written twice."""
 
 import asyncio
 import socket
@@ -55,11 +56,18 @@ class Writer:
             self.counts.lost("analytics", len(self._waiting))
 
     async def usage(self, by: tuple[By, ...], seconds: int) -> tuple[Usage, ...]:
-        """Sums of the last so many seconds. Raises Fault where nobody can tell."""
+        """Sums of the last so many seconds. Raises Fault where nobody can tell; that it is only being opened is no
+        reason."""
+        end = time.monotonic() + ENDING
+        while self._asking is None and self._well and time.monotonic() < end:
+            await asyncio.sleep(EVERY / 10)
         if self._asking is None:
             raise Fault("analytics: their database is not open; the gateway's stderr says why")
-        async with asyncio.timeout(WITHIN):
-            return (await self._asking.ask(Sum(by, time.time() - seconds))).usage
+        try:
+            async with asyncio.timeout(WITHIN):
+                return (await self._asking.ask(Sum(by, time.time() - seconds))).usage
+        except (TimeoutError, ConnectionError) as error:
+            raise Fault(f"analytics: no answer: {error or 'none in time'}") from None
 
     async def _take(self, crew: Crew) -> None:
         taken = [row for report in await crew.ask(Look(rows=True)) for row in report.rows]
