@@ -79,7 +79,7 @@ def overload(found: Sequence[Results]) -> str:
 def curve(found: Sequence[Results]) -> str:
     """The same as a picture."""
     lines = {
-        peer: [
+        peer.removeprefix("behind ").removeprefix("the "): [
             (TIMES[one.variant] * 100, one.figure("goodput") * 100)
             for result in found
             for one in result.series
