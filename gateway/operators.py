@@ -103,6 +103,7 @@ def revoke_key(id: ID, admin: ADMIN = LOCAL) -> None:
 def rotate_key(
     id: ID,
     overlap: Annotated[float, typer.Option(help="Seconds for which both work.")] = 86_400.0,
+    expires: Annotated[datetime | None, typer.Option(help="When the new one ends; without it, as the old one.")] = None,
     admin: ADMIN = LOCAL,
     json: JSON = False,
 ) -> None:
@@ -110,7 +111,9 @@ def rotate_key(
     from gateway.admin import asking
     from gateway.admin.model import KeyMade, KeyRotated
 
-    _shown(asking.post(admin, "/v1/keys/rotate", _made(KeyRotated, id=id, overlap=overlap), KeyMade), json=json)
+    ends = expires.astimezone() if expires else None
+    wanted = _made(KeyRotated, id=id, overlap=overlap, expires=ends)
+    _shown(asking.post(admin, "/v1/keys/rotate", wanted, KeyMade), json=json)
 
 
 def list_models(admin: ADMIN = LOCAL, json: JSON = False) -> None:

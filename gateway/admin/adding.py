@@ -97,13 +97,15 @@ async def revoke_key(desk: Desk, which: KeyId) -> Gone:
 
 
 async def rotate_key(desk: Desk, which: KeyRotated) -> KeyMade:
-    """Make a key like another, which ends after the overlap."""
+    """Make a key like another, which ends after the overlap. The new one ends when it is said, or when the other was
+    to: to rotate a key does not make it last longer."""
     keeper, part = desk.keeper, _added_key(desk, which.id)
     ends = datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=which.overlap)
     if part.expires is not None:
         ends = min(ends, part.expires)
     text = texts.made(os.urandom(texts.BYTES))
-    new = msgspec.structs.replace(part, sha256=texts.digest(text.encode()).hex(), expires=None)
+    lasts = which.expires or part.expires
+    new = msgspec.structs.replace(part, sha256=texts.digest(text.encode()).hex(), expires=lasts)
     await keeper.change(
         update(KEY).where(KEY.c.sha256 == part.sha256).values(expires=ends),
         keeper.store.put(KEY, **msgspec.structs.asdict(new)),

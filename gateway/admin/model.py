@@ -110,10 +110,12 @@ class KeyId(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyRotated(Struct, frozen=True, forbid_unknown_fields=True):
-    """A key that another is to follow, and the seconds for which both work."""
+    """A key that another is to follow, the seconds for which both work, and when the new one ends: with the old one's
+    own end where nothing is said."""
 
     id: Annotated[str, Meta(pattern="^[0-9a-f]{4,64}$")]
     overlap: Annotated[float, Meta(ge=0)] = 86_400.0
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 class ModelEntry(ModelPart, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ a request really used is only known at its end."""
 from collections.abc import MutableSequence
 from dataclasses import dataclass, field
 
-EMPTY, AT, CAPACITY = range(3)
+MISSING, AT, CAPACITY = range(3)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,5 +88,5 @@ class Bucket:
 
     def _set(self, missing: float, now: float) -> None:
         cells, place = self.cells, self.place
-        cells[place + EMPTY] = missing
+        cells[place + MISSING] = missing
         cells[place + AT] = max(cells[place + AT], now)

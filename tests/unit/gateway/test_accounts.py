@@ -176,7 +176,7 @@ def test_each_row_is_its_own(rows: list[int], columns: int) -> None:
 
 def test_a_lock_is_not_had_twice_and_not_for_ever(shared: Memory) -> None:
     """One whose holder dies is free at once; one whose holder has been stopped is passed over, and soon at no cost."""
-    text = "page.lock.__enter__(); print('had', flush=True); time.sleep(60)"
+    text = "page.lock.__enter__(); print('had', flush=True); sys.stdin.readline()"
     page = mine(shared)
     with others(shared, text, number=1) as (other,):
         assert other.stdout is not None

@@ -225,9 +225,8 @@ def test_a_key_is_worth_nothing_on_any_of_them_within_a_second(pair: Pair) -> No
     assert {ask(pair, key) for _ in range(15)} == {200}
 
     pair.file.write_text(file)
-    time.sleep(1)  # what is promised
 
-    assert Counter(ask(pair, key) for _ in range(15)) == {401: 15}
+    assert let_in_for(pair, key) < 1
 
 
 def test_one_of_them_that_hangs_keeps_nobody_from_the_news(pair: Pair) -> None:
@@ -239,13 +238,20 @@ def test_one_of_them_that_hangs_keeps_nobody_from_the_news(pair: Pair) -> None:
     hangs = pids(pair)[0]
     os.kill(hangs, signal.SIGSTOP)
     pair.file.write_text(file)
-    time.sleep(1)  # what is promised
 
-    said = Counter(ask(pair, key, within=0.5) for _ in range(15))
+    assert let_in_for(pair, key) < 1
     os.kill(hangs, signal.SIGCONT)
 
-    assert said[401] > 0
-    assert set(said) <= {401, 0}, "0: the one that hangs"
+
+def let_in_for(pair: Pair, key: str) -> float:
+    """Seconds from now for which a key is let in by any worker that answers: until 20 connections in a row were not."""
+    began, last, refused = time.monotonic(), 0.0, 0
+    while refused < 20:
+        status = ask(pair, key, within=0.2)
+        assert status in (200, 401, 0), "0: one that hangs"
+        refused = refused + (status == 401) if status != 200 else 0
+        last = time.monotonic() - began if status == 200 else last
+    return last
 
 
 def test_a_file_that_one_of_them_cannot_follow_changes_none(pair: Pair) -> None:
