@@ -12,10 +12,9 @@ from ipaddress import ip_address, ip_network
 from threading import Event
 
 from msgspec import Struct
-from napalm_gobgp.client import Client, open_node
+from napalm_gobgp.client import Client, open_through
 from napalm_gobgp.reading import community
 
-from automation.checks import Check, wrong
 from automation.health import WANTED, Health, State, Timing, checked, judged
 from automation.lease import Lease, prefix_of
 from topologies import deploy
@@ -23,6 +22,8 @@ from topologies.errors import Fault, Mistake
 from topologies.plan import Plan
 from topologies.runtime.door import Door, enter, open_door
 from topologies.runtime.model import LabRecord
+from topologies.workloads.checks import wrong
+from topologies.workloads.model import Check
 
 GRACEFUL_SHUTDOWN = "65535:0"  # RFC 8326: FRR prefers every other path
 ANSWER = 2.0  # seconds in which gobgpd must answer
@@ -57,12 +58,17 @@ def announce(record: LabRecord, wanted: Announcement, *, stop: Event, tell: Tell
     announce that, Fault where the host or our hold of the address is gone.
     """
     allowed(wanted, deploy.plan_of(record))
-    timing = checked(wanted.timing)
     enter(record)
-    door = open_door(record, wanted.node)
+    announce_from(open_door(record, wanted.node), wanted, stop=stop, tell=tell)
+
+
+def announce_from(door: Door, wanted: Announcement, *, stop: Event, tell: Tell) -> None:
+    """The same from a host whose door is open; its routers decide what it may announce."""
+    allowed(wanted, None)
+    timing = checked(wanted.timing)
     with (
         Lease(door, wanted.address, timing.interval + timing.timeout + SPARE) as lease,
-        _Speaker(record, wanted) as speaker,
+        _Speaker(door, wanted) as speaker,
     ):
         health = Health(due=time.monotonic())
         try:
@@ -112,8 +118,8 @@ def _round(door: Door, wanted: Announcement, health: Health, speaker: "_Speaker"
 class _Speaker:
     """GoBGP on the host, opened anew after it was away."""
 
-    def __init__(self, record: LabRecord, wanted: Announcement) -> None:
-        self._record = record
+    def __init__(self, door: Door, wanted: Announcement) -> None:
+        self._door = door
         self._wanted = wanted
         self._prefix = prefix_of(wanted.address)
         self._open = ExitStack()
@@ -151,4 +157,4 @@ class _Speaker:
         return (*self._wanted.communities, GRACEFUL_SHUTDOWN) if state is State.DRAINING else None
 
     def _connected(self) -> Client:
-        return self._open.enter_context(open_node(self._record, self._wanted.node, timeout=ANSWER))
+        return self._open.enter_context(open_through(self._door, timeout=ANSWER))

@@ -15,12 +15,14 @@ from topologies.plan import Plan
 from topologies.runtime.model import LabRecord, Say
 from topologies.runtime.store import Store, here
 from topologies.waiting import until
+from topologies.workloads import starting
 
 if TYPE_CHECKING:
     from telemetry.check import CheckReport
 
 T = TypeVar("T")
 SETTLING = 30.0  # seconds that a lab without a plan may take until its sessions are up
+ANNOUNCED = 30.0  # seconds in which programs that are ready are announced by BGP
 LASTING = ("address-twice", "asn-twice", "program-ended")  # differences that time does not heal
 
 
@@ -50,7 +52,8 @@ def bring_up(
     then: Callable[[LabRecord], LabRecord] | None = None,
     at: Store | None = None,
 ) -> Brought:
-    """Deploy, converge, check. `prepare` as `deploy.up` has it; `then` is done to the lab before it can converge.
+    """Deploy, converge, check, start workloads. `prepare` as `deploy.up` has it; `then` is done to the lab before it
+    can converge.
 
     Raises Fault where it does not converge in `within` seconds; the lab then stays up to be looked at. An interrupt
     takes it down.
@@ -66,6 +69,9 @@ def bring_up(
                 record = then(record)
             if check:
                 record, report = _proven(record, source.plan, within, say)
+            if not (report and report.differences):
+                record = _working(record, source.plan, say)
+            if check:
                 with suppress(Mistake):  # somebody acts on the lab just now: times are not worth taking it down
                     deploy.remember(record, at=at)
         except Fault as error:
@@ -82,7 +88,20 @@ def verdict(record: LabRecord, plan: Plan | None, *, mesh: bool = True) -> "Chec
     """What differs between a running lab and its plan; a lab without one is tested for what needs none."""
     from telemetry import check
 
-    return check.check_without_plan(record, record.lab) if plan is None else check.check(record, plan, mesh=mesh)
+    if plan is None:
+        return check.check_without_plan(record, record.lab)
+    report = check.check(record, plan, mesh=mesh)
+    if not starting.placed(record):
+        return report
+    from telemetry.workloads import workload_differences
+
+    found, seconds = timed(lambda: workload_differences(record, plan))
+    return replace(
+        report,
+        differences=(*report.differences, *found),
+        timings={**report.timings, "workloads": seconds},
+        counts={**report.counts, "workloads": len(starting.placed(record))},
+    )
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -109,6 +128,22 @@ def _proven(record: LabRecord, plan: Plan | None, within: float, say: Say) -> "t
             _, converging = timed(lambda: converge(record, plan, within=within, say=say))
             report, checking = timed(lambda: check.check(record, plan, ready=ready))
     return replace(record, phases={**record.phases, "converge": converging, "check": checking}), report
+
+
+def _working(record: LabRecord, plan: Plan | None, say: Say) -> LabRecord:
+    """Start the lab's workloads, and wait until all are ready and every way to their service addresses is there."""
+    if plan is None or not starting.placed(record):
+        return record
+    from telemetry.workloads import announced, led_elsewhere
+
+    seconds = starting.start(record, say=say)
+    wanted = announced(record)
+
+    def missing() -> str:
+        return next((str(each) for each in led_elsewhere(record, plan, wanted)), "")
+
+    seconds += until("service addresses announced", missing, within=ANNOUNCED)
+    return replace(record, phases={**record.phases, "workloads": seconds})
 
 
 def settle(record: LabRecord, plan: Plan | None, within: float, but: Collection[str] = ()) -> None:

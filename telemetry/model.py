@@ -128,6 +128,9 @@ class What(StrEnum):
     ROUTE_UNPLANNED = "route-unplanned"
     ROUTE_BLACKHOLE = "route-blackhole"
     SERVICE_ORIGIN = "service-origin"
+    SERVICE_WAYS = "service-ways"
+    WORKLOAD_ENDED = "workload-ended"
+    WORKLOAD_UNREADY = "workload-unready"
     LOST = "lost"
 
 

@@ -21,8 +21,10 @@ from topologies.runtime import identity, store
 from topologies.runtime.model import Action, LabRecord, Life, Runtime, Say, Status
 from topologies.seal import refuse_openings
 from topologies.version import VERSION
+from topologies.workloads import starting as workloads
 
 ALLOW_HOST = "CLOSLAB_ALLOW_HOST"
+POWERED_ON = (Action.START, Action.RESTART, Action.RENEW)
 
 if TYPE_CHECKING:
     from topologies.model import Fabric
@@ -103,9 +105,9 @@ def source_of(text: str, place: str, *, name: str = "", file: str = "") -> Sourc
         fabric = replace(fabric, name=name)
     try:
         planned = plan(fabric)
+        return Source(place, lab(fabric, planned, file=file), fabric, planned, text)
     except Mistake as error:
         raise Mistake(placed(str(error), text, place)) from None
-    return Source(place, lab(fabric, planned, file=file), fabric, planned, text)
 
 
 def plan_of(record: LabRecord) -> "Plan | None":
@@ -204,7 +206,10 @@ def remember(record: LabRecord, *, at: store.Store | None = None) -> None:
 
 
 def act(name: str, node: str, action: Action, *, at: store.Store | None = None) -> LabRecord:
-    """Do one thing to one node of a lab; raises Mistake where the lab has no such node."""
+    """Do one thing to one node of a lab; raises Mistake where the lab has no such node.
+
+    One that is powered on again has its workloads started, and they are not waited for.
+    """
     at = at or store.here()
     with at.claim(name, f"{action} {node}"):
         record = at.read(name)
@@ -212,6 +217,8 @@ def act(name: str, node: str, action: Action, *, at: store.Store | None = None) 
             raise Mistake(f"lab {name}: no node {node!r}; there are {', '.join(sorted(known))}")
         after = runtime_named(record.runtime).act(record, node, action, note=at.write)
         at.write(after)
+        if action in POWERED_ON:
+            workloads.begin(after, node)
         return after
 
 

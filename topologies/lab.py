@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from topologies.balancing.model import Balance
 from topologies.impairments.model import Impairment
 from topologies.model import Role
+from topologies.workloads.model import Task
 
 DEFAULT_MTU = 9500  # containerlab's default for veth links, in bytes
 MANAGEMENT = "eth0"  # a node's interface in the management network: it leads out of the fabric
@@ -220,6 +221,7 @@ class LabNode(Kept, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     daemons: tuple[Daemon, ...] = ()
+    tasks: tuple[Task, ...] = ()  # programs of workloads, started once the network has converged
     balance: Balance = Balance()
 
     @property

@@ -15,6 +15,7 @@ from topologies.balancing.model import Balance
 
 if TYPE_CHECKING:
     from topologies.impairments.model import Impairment
+    from topologies.workloads.model import Workload
 
 SERVICES4, SERVICES6 = IPv4Network("10.32.0.0/16"), IPv6Network("fdc1:5:1ab:2::/64")  # service addresses by default
 
@@ -118,6 +119,7 @@ class Fabric(Struct, frozen=True, dict=True):
     underlay: Underlay
     image: str = ""
     impairments: tuple[tuple[Endpoint, "Impairment"], ...] = ()  # of what leaves these ends
+    workloads: tuple["Workload", ...] = ()  # what runs on hosts
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:

@@ -6,7 +6,6 @@ from ipaddress import ip_network
 
 from msgspec.structs import replace
 
-from labs.chaos.durations import jumped, seconds
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
@@ -30,6 +29,7 @@ from labs.chaos.faults.model import (
 )
 from labs.chaos.places import far_end, hit, receiver, unmanaged
 from labs.extras import equip
+from topologies.durations import jumped, seconds
 from topologies.errors import Mistake
 from topologies.impairments import backends
 from topologies.impairments.model import Impairment

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from labs.chaos.durations import seconds
 from labs.chaos.faults.impairing import asked
 from labs.chaos.faults.model import (
     AclDrop,
@@ -26,6 +25,7 @@ from labs.chaos.faults.model import (
     WrongStatic,
 )
 from labs.chaos.places import cut_off, far_end, receiver, unmanaged
+from topologies.durations import seconds
 from topologies.errors import Mistake
 from topologies.model import Fabric
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from labs.bringup import settle, verdict
 from labs.chaos.beforehand import refuse, refuse_on
-from labs.chaos.durations import seconds
 from labs.chaos.expressions.checking import checked
 from labs.chaos.faults.model import AnyFault
 from labs.chaos.faults.table import inject
@@ -28,6 +27,7 @@ from labs.chaos.timeline import Deed, timeline
 from labs.chaos.tracing import traced
 from labs.traffic.endpoint.model import Wanted
 from telemetry.paths import Path
+from topologies.durations import seconds
 from topologies.runtime.model import Say
 from topologies.runtime.store import Store, here
 from topologies.version import VERSION

@@ -13,11 +13,11 @@ import yaml
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from labs.chaos.durations import Duration, Size, octets, seconds
 from labs.chaos.faults.model import FAULTS, AnyFault, Flapping
 from labs.chaos.judge import Standing
 from labs.traffic.endpoint.model import Wanted
 from topologies import deploy
+from topologies.durations import Duration, Size, octets, seconds
 from topologies.errors import Mistake
 from topologies.files.complaint import nearest
 from topologies.files.fabric import Name

@@ -5,8 +5,8 @@ from enum import IntEnum
 
 from msgspec import Struct
 
-from labs.chaos.durations import seconds
 from labs.chaos.faults.model import AnyFault, Flapping
+from topologies.durations import seconds
 
 
 class Deed(IntEnum):

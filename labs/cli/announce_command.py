@@ -11,7 +11,7 @@ from topologies.errors import EXIT_FINE, Mistake
 
 if TYPE_CHECKING:
     from automation.announce import Move
-    from automation.checks import Check
+    from topologies.workloads.model import Check
 
 Seconds = Annotated[float, typer.Option(metavar="SECONDS", help="Between two checks.")]
 Port = Annotated[str, typer.Option("--tcp", metavar="PORT", help="It is well while this port takes connections.")]
@@ -33,13 +33,15 @@ def announce(
     rise: Annotated[int, typer.Option(help="So many passed checks in a row announce it.")] = 2,
     fall: Annotated[int, typer.Option(help="So many failed checks in a row withdraw it.")] = 3,
     community: Annotated[list[str] | None, typer.Option(metavar="A:B", help="Announce it with this community.")] = None,
+    here: Annotated[bool, typer.Option("--here", help="NODE is the one that closlab itself runs in.")] = False,
     lab: LabName = "",
     as_json: AsJson = False,
 ) -> int:
     """Announce a service address from a host while the service there is well; ends, and withdraws it, when stopped."""
-    from automation.announce import Announcement, announce
+    from automation.announce import Announcement, announce, announce_from
     from automation.health import Timing
     from labs.cli.chosen import chosen
+    from topologies.runtime.inside import Inside
 
     timing = Timing(interval, timeout, rise, fall)
     wanted = Announcement(node, address, check_of(tcp, http, command or []), timing, tuple(community or ()))
@@ -50,7 +52,10 @@ def announce(
         screen.remark(f"{address} at {node}: {move.state}" + (f" ({move.why})" if move.why else ""))
 
     try:
-        announce(chosen(lab), wanted, stop=Event(), tell=tell)
+        if here:
+            announce_from(Inside(node), wanted, stop=Event(), tell=tell)
+        else:
+            announce(chosen(lab), wanted, stop=Event(), tell=tell)
     except Stopped:  # which is how it ends
         screen.remark(f"{address} at {node}: ended")
     if as_json:
@@ -61,7 +66,7 @@ def announce(
 
 def check_of(tcp: str, http: str, command: list[str]) -> "Check":
     """The one check that is asked for. Raises Mistake for none, or several, or what is none."""
-    from automation.checks import Command, Http, Tcp
+    from topologies.workloads.model import Command, Http, Tcp
 
     if sum(map(bool, (tcp, http, command))) != 1:
         raise Mistake("say how the service is checked, in one way: --tcp PORT, --http PORT/PATH or -- COMMAND")

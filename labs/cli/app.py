@@ -17,6 +17,7 @@ from labs.cli import (
     traffic_commands,
     validate_commands,
     what_if_command,
+    workload_commands,
     ztp_commands,
 )
 
@@ -47,6 +48,7 @@ def _lab_commands(app: typer.Typer) -> None:
 
 def _service_commands(app: typer.Typer) -> None:
     panel = "Services"
+    app.add_typer(workload_commands.build(), name="workload", rich_help_panel=panel)
     app.add_typer(gateway_commands.build(), name="gateway", rich_help_panel=panel)
     app.command("load", rich_help_panel=panel)(gateway_commands.load())
 

@@ -26,6 +26,16 @@ def complete_end(incomplete: str) -> list[str]:
     return sorted(end for end in found if end.startswith(incomplete))
 
 
+def complete_task(incomplete: str) -> list[str]:
+    """Names of workloads of all labs."""
+    from topologies.runtime.store import Unreadable, here
+
+    labs = [entry.lab for entry in here().every() if not isinstance(entry, Unreadable)]
+    return sorted(
+        {task.name for lab in labs for node in lab.nodes for task in node.tasks if task.name.startswith(incomplete)}
+    )
+
+
 def complete_format(incomplete: str) -> list[str]:
     """Names of the ways to draw."""
     from labs.pictures import FORMATS

@@ -29,6 +29,7 @@ PROVEN = {  # kind of thing -> what is said of one, and of several
     "sessions": ("session Established", "sessions Established"),
     "bfd": ("BFD session up", "BFD sessions up"),
     "routes": ("route in the kernels", "routes in the kernels"),
+    "workloads": ("program ready", "programs ready"),
 }
 TWO_ENDED = ("sessions", "bfd")
 ROUTING = "zebra"  # the daemon that every router of ours has

@@ -73,7 +73,7 @@ def _ran(record: "LabRecord", wanted: "Wanted", seconds: float) -> "tuple[Traffi
 
 
 def _octets(size: str) -> int:
-    from labs.chaos.durations import SIZE, octets
+    from topologies.durations import SIZE, octets
 
     if not re.fullmatch(SIZE, size):
         raise Mistake(f"--size {size!r}: a whole number and its unit, such as 256KiB or 1MB")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from automation.announce import Announcement, announce
-from automation.checks import Command
 from automation.health import Timing
 from telemetry.check import check
 from telemetry.converge import converge
@@ -15,6 +14,7 @@ from tests.program import ROOT
 from topologies import deploy
 from topologies.runtime.door import open_door
 from topologies.waiting import until
+from topologies.workloads.model import Command
 
 SERVICES = ROOT / "topologies" / "fabrics" / "services.yml"
 ADDRESS, HOSTS = "10.32.0.1", ("leaf1-host1", "leaf3-host1")

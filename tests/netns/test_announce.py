@@ -20,7 +20,6 @@ import pytest
 from msgspec.structs import replace
 
 from automation.announce import Announcement, Move, announce
-from automation.checks import Check, Command, Http, Tcp, wrong
 from automation.health import State, Timing
 from telemetry.check import check
 from telemetry.converge import converge
@@ -34,6 +33,8 @@ from topologies.runtime.door import Door, open_door
 from topologies.runtime.model import LabRecord
 from topologies.runtime.store import Store
 from topologies.waiting import until
+from topologies.workloads.checks import wrong
+from topologies.workloads.model import Check, Command, Http, Tcp
 
 pytestmark = [pytest.mark.programs("gobgpd", "gobgp"), pytest.mark.gobgp("v3")]
 NAME = f"gobgpann{os.getpid()}x"

@@ -13,6 +13,7 @@ from topologies import designs
 from topologies.balancing.model import LEAST_GAP, MOST_GAP, Balance, Mode, balance
 from topologies.errors import Mistake
 from topologies.files.complaint import nearest
+from topologies.files.workloads import Word, WorkloadPart, placed_at, workloads
 from topologies.files.yaml import Document, parse
 from topologies.impairments.model import Impairment, refuse_impossible
 from topologies.model import SERVICES4, SERVICES6, Attachment, Endpoint, Fabric, Numbering, Pools, Role, Underlay
@@ -87,6 +88,7 @@ class FabricFile(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, 
     underlay: UnderlayPart = UnderlayPart()
     links: LinksPart = LinksPart()
     image: str = ""
+    workloads: dict[Word, WorkloadPart] = {}
 
 
 class LeafSpine(FabricFile, tag="leaf-spine", frozen=True, kw_only=True):
@@ -139,7 +141,8 @@ def parse_fabric(text: str, place: str) -> Fabric:
     design = str(wanted.__struct_config__.tag)
     underlay = _underlay(document, wanted.underlay)
     impaired = _impairments(document, wanted.links, wiring)
-    fabric = Fabric(wanted.name, design, wiring.nodes, wiring.links, underlay, wanted.image, impaired)
+    wanted_workloads = workloads(document, wanted.workloads, underlay)
+    fabric = Fabric(wanted.name, design, wiring.nodes, wiring.links, underlay, wanted.image, impaired, wanted_workloads)
     for complaint in complaints(fabric):
         at = document.at("underlay", "pools", complaint.pool)
         raise Mistake(f"{at}: $.underlay.pools.{complaint.pool}: {complaint.text}")
@@ -148,8 +151,9 @@ def parse_fabric(text: str, place: str) -> Fabric:
 
 def placed(complaint: str, text: str, place: str) -> str:
     """What planning found wrong, with its place in the fabric file; it names the key first, such as underlay.ecmp."""
-    document, key = parse(text, place), complaint.partition(":")[0]
-    return f"{document.at(*key.split('.'))}: $.{complaint}" if key.startswith("underlay.") else f"{place}: {complaint}"
+    document, (key, _, why) = parse(text, place), complaint.partition(": ")
+    known = key.startswith(("underlay.", "workloads."))
+    return placed_at(document, why, tuple(key.split("."))) if known else f"{place}: {complaint}"
 
 
 def json_schema() -> dict[str, Any]:

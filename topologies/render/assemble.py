@@ -12,22 +12,25 @@ from topologies.model import TIERS, Endpoint, Fabric, Link, Node, Role
 from topologies.plan import NodePlan, Plan, PlannedInterface
 from topologies.render.policy import router
 from topologies.render.routing import routing
+from topologies.workloads.filling import tasks
+from topologies.workloads.model import Task
 
 
 def lab(fabric: Fabric, plan: Plan, *, file: str = "") -> Lab:
     """The lab of a fabric. Nodes come in boot order, the highest tier first, so that listeners are there when
     the tier below connects."""
     nodes = sorted(fabric.nodes, key=lambda node: -TIERS.index(node.role))
+    programs = tasks(fabric, plan)
     return Lab(
         name=fabric.name,
-        nodes=tuple(lab_node(fabric, plan, node) for node in nodes),
+        nodes=tuple(lab_node(fabric, plan, node, programs.get(node.name, ())) for node in nodes),
         links=tuple(veth(plan, link, dict(fabric.impairments)) for link in fabric.links),
         file=file,
     )
 
 
-def lab_node(fabric: Fabric, plan: Plan, node: Node) -> LabNode:
-    """One switch or host with everything that closlab renders for it."""
+def lab_node(fabric: Fabric, plan: Plan, node: Node, programs: tuple[Task, ...] = ()) -> LabNode:
+    """One switch or host with everything that closlab renders for it, and the programs of workloads on it."""
     planned = plan.nodes[node.name]
     wanted = router(fabric, plan, planned)
     suite = routing("gobgp" if planned.announces_services else "frr")
@@ -45,6 +48,7 @@ def lab_node(fabric: Fabric, plan: Plan, node: Node) -> LabNode:
         rules=tuple(Rule(rule.source, rule.table) for rule in planned.source_rules),
         neighbours=neighbours(planned) if plan.pinned_neighbours else (),
         daemons=suite.daemons(wanted) if wanted else (),
+        tasks=programs,
         balance=Balance() if node.role is Role.HOST else fabric.underlay.balance,
     )
 

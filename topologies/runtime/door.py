@@ -84,10 +84,12 @@ class Door:
     """All that can be done with one running node. A bridge has cables only: what needs programs or files is a Mistake,
     for its first process is the lab's own, whose files are the machine's."""
 
-    def __init__(self, record: LabRecord, found: NodeRecord, wanted: LabNode, init: Process) -> None:
+    def __init__(self, record: LabRecord | None, found: NodeRecord, wanted: LabNode, init: Process) -> None:
         self.node = found.name
         self.pid = init.pid
-        self.holder = (record.init or init).pid  # with whose end its network ends, which a node that is off keeps
+        self.holder = (
+            (record and record.init) or init
+        ).pid  # with whose end its network ends, which a node that is off keeps
         self._long = found.long_name
         self._wanted = wanted
 
@@ -206,7 +208,7 @@ class Door:
         One that the lab does not declare is left to FRR's own script, which also loads its configuration again; it
         takes no environment (Mistake).
         """
-        wanted = {each.name: each for each in self._wanted.daemons if not each.optional or self._has(each.argv[0])}
+        wanted = {each.name: each for each in self._wanted.daemons if not each.optional or self.has(each.argv[0])}
         if daemon not in wanted:
             own = {each.name for each in self.processes() if each.argv and each.argv[0].startswith(PROGRAMS)}
             if daemon in own - {WATCHER} and env:
@@ -225,7 +227,7 @@ class Door:
     def _restart_own(self, daemons: Sequence[str]) -> None:
         """Restart daemons that FRR's own scripts started, while its watcher looks away."""
         with ExitStack() as watched:
-            if self._has(f"{RUN_FOLDERS[0]}/{WATCHER}.vty"):
+            if self.has(f"{RUN_FOLDERS[0]}/{WATCHER}.vty"):
                 for daemon in daemons:
                     self.vty(WATCHER, f"watchfrr ignore {daemon}")
                     watched.callback(self.vty, WATCHER, f"no watchfrr ignore {daemon}")
@@ -265,7 +267,7 @@ class Door:
         there = sorted(name.removesuffix(".vty") for name in self._names(RUN_FOLDERS[0]) if name.endswith(".vty"))
         raise Fault(f"{self.node}: no daemon {daemon!r} to ask; there are {', '.join(there) or 'none'}")
 
-    def _has(self, path: str) -> bool:
+    def has(self, path: str) -> bool:
         """Whether the node has a file."""
         try:
             os.close(self._open(path, os.O_PATH))

@@ -15,7 +15,7 @@ from napalm_gobgp.codec import CODECS, Codec
 from napalm_gobgp.model import Event, Neighbor, Path, PeerEvent, Speaker
 from topologies.errors import Fault, Mistake
 from topologies.render.gobgp import API
-from topologies.runtime import door
+from topologies.runtime.door import Door, enter, open_door
 from topologies.runtime.model import LabRecord
 
 PORT = 50051  # gobgpd's API, where it is told nothing
@@ -104,10 +104,15 @@ class Client:
 
 def open_node(record: LabRecord, node: str, *, timeout: float = TIMEOUT) -> Client:
     """The speaker of a lab's node, by its socket in there. Raises Fault where none answers."""
-    door.enter(record)
+    enter(record)
+    return open_through(open_door(record, node), timeout=timeout)
+
+
+def open_through(door: Door, *, timeout: float = TIMEOUT) -> Client:
+    """The speaker of a node whose door is open, by its socket in there. Raises Fault where none answers."""
     with ExitStack() as undo:
-        place = undo.enter_context(door.open_door(record, node).reachable(str(API)))
-        return _opened(f"unix:{place}", f"{node}: gobgpd", undo.pop_all(), timeout)
+        place = undo.enter_context(door.reachable(str(API)))
+        return _opened(f"unix:{place}", f"{door.node}: gobgpd", undo.pop_all(), timeout)
 
 
 def open_socket(path: str, *, timeout: float = TIMEOUT) -> Client:

@@ -10,9 +10,9 @@ import json
 import time
 from collections.abc import Mapping
 
-from labs.chaos.durations import jumped
 from labs.chaos.faults.model import ClockJump
 from labs.chaos.live import Injected, Live
+from topologies.durations import jumped
 from topologies.errors import Mistake
 from topologies.runtime.door import LEADER, Door
 from topologies.runtime.probe.programs import FAKETIME, FAKETIME_CURE

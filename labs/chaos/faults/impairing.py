@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-from labs.chaos.durations import seconds
 from labs.chaos.faults.model import AnyFault, Corruption, Delay, Loss, LossyRail, OneWay, RateDrop, WrongMarking
 from labs.chaos.places import far_end, rail_cables
+from topologies.durations import seconds
 from topologies.impairments.model import Marking
 from topologies.model import Fabric
 

@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
-from labs.chaos.durations import Duration, Jump
+from topologies.durations import Duration, Jump
 from topologies.files.fabric import Name
 
 Percent = Annotated[float, Meta(gt=0, le=100)]

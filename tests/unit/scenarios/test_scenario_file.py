@@ -9,7 +9,6 @@ import yaml
 
 from labs.chaos import library, scenario
 from labs.chaos.beforehand import refuse_senseless
-from labs.chaos.durations import jumped, seconds
 from labs.chaos.entangling import refuse_entangled
 from labs.chaos.expressions.checking import checked
 from labs.chaos.expressions.evaluate import FUNCTIONS
@@ -19,6 +18,7 @@ from labs.chaos.faults.table import INJECT
 from labs.chaos.places import settle_places
 from labs.chaos.series import SERIES
 from labs.chaos.steady import planned
+from topologies.durations import jumped, seconds
 from topologies.errors import Mistake
 
 GOOD = {

@@ -6,38 +6,14 @@ Each returns what is wrong, "" for nothing; a service that cannot be asked is no
 import socket
 import time
 from collections.abc import Callable
-from typing import TypeAlias
 
-from msgspec import Struct
-
-from topologies.errors import ClosError, Fault
+from topologies.errors import ClosError
 from topologies.runtime.door import Door
+from topologies.workloads.model import Check, Command, Http, Tcp
 
 LONGEST_LINE = 4096  # bytes of an answer's first line
 SLACK = 5  # seconds beyond its timeout in which a killed command has ended
 KILLED = (124, 137)  # exit codes of `timeout` for a command that it ended
-
-
-class Command(Struct, frozen=True):
-    """A program in the node, which is well when it ends with 0."""
-
-    argv: tuple[str, ...]
-
-
-class Tcp(Struct, frozen=True):
-    """A port that takes connections, at the service's own address."""
-
-    port: int
-
-
-class Http(Struct, frozen=True):
-    """A path that is answered with a status from 200 to 399, at the service's own address."""
-
-    port: int
-    path: str = "/"
-
-
-Check: TypeAlias = Command | Tcp | Http
 
 
 def wrong(check: Check, door: Door, address: str, timeout: float) -> str:
@@ -106,15 +82,3 @@ def _left(deadline: float) -> float:
     if (left := deadline - time.monotonic()) <= 0:
         raise TimeoutError
     return left
-
-
-def said(check: Check) -> str:
-    """A check in words."""
-    match check:
-        case Command(argv):
-            return f"`{' '.join(argv)}`"
-        case Tcp(port):
-            return f"TCP port {port}"
-        case Http(port, path):
-            return f"HTTP port {port}, GET {path}"
-    raise Fault(f"no such check: {check!r}")
