@@ -59,7 +59,8 @@ workloads:
     files:
       /srv/work/web.py: |
         import json, os, resource, signal, subprocess, sys, time
-        from http.server import BaseHTTPRequestHandler, HTTPServer
+        from http.server import BaseHTTPRequestHandler
+        from socketserver import TCPServer
         child = subprocess.Popen(["sleep", "3600"])
         if os.path.exists("/tmp/stubborn"):
             signal.signal(signal.SIGTERM, lambda *_: print("no", flush=True))
@@ -75,7 +76,8 @@ workloads:
                 self.end_headers()
                 self.wfile.write(facts["name"].encode() if self.path == "/name" else json.dumps(facts).encode())
         print("serving", flush=True)
-        HTTPServer((sys.argv[1], 8000), Page).serve_forever()
+        TCPServer.allow_reuse_address = True
+        TCPServer((sys.argv[1], 8000), Page).serve_forever()
 """
 FIRST, SECOND = "leaf1-host1", "leaf2-host1"
 
