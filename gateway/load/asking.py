@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import aiohttp
+from msgspec.structs import replace
 
 from gateway.http.sse import Events
 from gateway.http.usage import used
@@ -12,11 +13,20 @@ from gateway.load.model import Ask, Came, Fate, Result, Sums, Wanted, body
 from gateway.upstream.model import Failed
 
 REFUSED = (429, 503)
+AGAIN = (Fate.REFUSED, Fate.FAILED)  # of a stream that broke off, some was heard already
+PAUSE = 0.1  # seconds before one is asked again
 
 
 async def loaded(wanted: Wanted, asks: Iterable[Ask]) -> Result:
-    """Send all, and wait for what becomes of each."""
-    sums, tasks = Sums(), set[asyncio.Task[None]]()
+    """Send all, wait for what becomes of each, and return what came of all."""
+    sums = Sums()
+    last = await sent(wanted, asks, lambda _, came: sums.add(came))
+    return sums.result(last)
+
+
+async def sent(wanted: Wanted, asks: Iterable[Ask], note: Callable[[Ask, Came], None]) -> float:
+    """Send all, and wait for what becomes of each, which is noted; returns when the last one was due."""
+    tasks = set[asyncio.Task[None]]()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None)) as session:
         began, last = time.monotonic(), 0.0
@@ -24,21 +34,28 @@ async def loaded(wanted: Wanted, asks: Iterable[Ask]) -> Result:
             last = ask.at
             if (left := began + ask.at - time.monotonic()) > 0:
                 await asyncio.sleep(left)
-            task = asyncio.create_task(_counted(session, wanted, ask, began + ask.at, sums))
+            task = asyncio.create_task(_noted(session, wanted, ask, began + ask.at, note))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
             await asyncio.sleep(0)  # it goes out now, and not with the next
         if tasks:
             await asyncio.wait(tasks)
-    return sums.result(last)
+    return last
 
 
-async def _counted(session: aiohttp.ClientSession, wanted: Wanted, ask: Ask, due: float, sums: Sums) -> None:
-    sums.add(await asked(session, wanted, ask, due))
+async def _noted(
+    session: aiohttp.ClientSession, wanted: Wanted, ask: Ask, due: float, note: Callable[[Ask, Came], None]
+) -> None:
+    came = await asked(session, wanted, ask, due)
+    tries = 1
+    while came.fate in AGAIN and tries <= wanted.retries:
+        await asyncio.sleep(PAUSE)
+        came, tries = await asked(session, wanted, ask, due), tries + 1
+    note(ask, replace(came, tries=tries))
 
 
 async def asked(session: aiohttp.ClientSession, wanted: Wanted, ask: Ask, due: float) -> Came:
-    """What becomes of one."""
+    """What becomes of one that is asked once."""
     late = max(time.monotonic() - due, 0.0)
     headers = {"content-type": "application/json"}
     if wanted.key:

@@ -24,6 +24,10 @@ def load(
     answer: Annotated[int, typer.Option(help="Tokens of an answer, at most.")] = 50,
     stream: Annotated[bool, typer.Option("--stream", help="As streams of events.")] = False,
     patience: Annotated[float, typer.Option(help="Seconds until one is given up.")] = 60.0,
+    retries: Annotated[
+        int,
+        typer.Option(min=0, help="How often one that is refused or fails is asked again, whatever is said of that."),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="What the moments follow from.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="As JSON, with whole histograms.")] = False,
 ) -> None:
@@ -43,9 +47,8 @@ def load(
         raise Mistake(f"{url}: not http://HOST:PORT/v1")
     ask = Ask(0.0, max(prompt, 1), max(answer, 1))
     asks = traced(_text(trace), str(trace)) if trace else list(poisson(rate, seconds, ask, Random(seed).expovariate))
-    wanted = Wanted(
-        url.rstrip("/"), model, reading.secret(key) if key else "", "stream" if stream else "chat", patience
-    )
+    said = reading.secret(key) if key else ""
+    wanted = Wanted(url.rstrip("/"), model, said, "stream" if stream else "chat", patience, retries)
     result = asyncio.run(loaded(wanted, asks))
     printed(result, json=json)
     if not result.fates.get("answered"):

@@ -40,17 +40,20 @@ class Ask(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What all requests have in common. One that has not ended after `patience` is given up."""
+    """What all requests have in common. One that has not ended after `patience` is given up; one that was refused or
+    failed is asked again, up to `retries` times, whatever the server says of that."""
 
     url: str
     model: str
     key: str = ""
     kind: Literal["chat", "stream"] = "chat"
     patience: float = 60.0
+    retries: int = 0
 
 
 class Came(Struct, frozen=True):
-    """What came of one: how late it went out, and from when it was due, when its answer began and when it ended."""
+    """What came of one: how late it went out, at last, and from when it was due, when its answer began and when it
+    ended; and how often it was asked."""
 
     fate: Fate
     why: str
@@ -58,6 +61,7 @@ class Came(Struct, frozen=True):
     first: float
     took: float
     tokens: int = 0
+    tries: int = 1
 
 
 class Spread(Struct, frozen=True):

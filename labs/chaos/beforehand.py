@@ -1,7 +1,7 @@
 """What of a scenario cannot be, found before anything is up: faults that mean nothing on this fabric, or get in each
 other's way, and what this machine cannot make."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 
 from msgspec.structs import replace
@@ -23,6 +23,9 @@ from labs.chaos.faults.model import (
     PowerCut,
     SlowReceiver,
     SwitchDead,
+    WorkloadHung,
+    WorkloadKilled,
+    WorkloadStopped,
     WrongAsn,
     WrongPolicy,
     WrongStatic,
@@ -31,6 +34,7 @@ from labs.chaos.places import far_end, hit, receiver, unmanaged
 from labs.extras import equip
 from topologies.durations import jumped, seconds
 from topologies.errors import Mistake
+from topologies.files.complaint import nearest
 from topologies.impairments import backends
 from topologies.impairments.model import Impairment
 from topologies.impairments.queues import held
@@ -86,6 +90,8 @@ def refuse_senseless(step: AnyFault, nodes: dict[str, LabNode], plan: Plan, fabr
             raise Mistake(f"{place}: of: it is {step.node} itself")
         case MtuMismatch():
             _refuse_same_mtu(step, plan, place)
+        case WorkloadKilled() | WorkloadStopped() | WorkloadHung():
+            _refuse_idle(step, nodes, place)
     if isinstance(step, LeakedPrefix) and step.prefix:
         _refuse_prefix(step, fabric, place)
 
@@ -142,6 +148,19 @@ def _refuse_same_mtu(step: MtuMismatch, plan: Plan, place: str) -> None:
     planned = next(each.mtu for each in plan.nodes[node].interfaces if each.name == interface)
     if planned == step.mtu:
         raise Mistake(f"{place}: mtu: {step.link} has {planned} already, so nothing would differ")
+
+
+def _refuse_idle(
+    step: WorkloadKilled | WorkloadStopped | WorkloadHung, nodes: Mapping[str, LabNode], place: str
+) -> None:
+    there = {node.name: [task.name for task in node.tasks] for node in nodes.values() if node.tasks}
+    names = sorted({name for each in there.values() for name in each})
+    if step.workload not in names:
+        near = nearest(step.workload, names)
+        raise Mistake(f"{place}: workload: no workload {step.workload!r}{near}; there are {_listed(names)}")
+    hosts = [node for node, each in there.items() if step.workload in each]
+    if step.host and step.host not in hosts:
+        raise Mistake(f"{place}: host: {step.host!r} does not run {step.workload}; {_listed(hosts)} do")
 
 
 def _refuse_prefix(step: LeakedPrefix, fabric: Fabric, place: str) -> None:

@@ -18,9 +18,13 @@ from labs.chaos.faults.model import (
     PolarisedHash,
     PowerCut,
     SlowReceiver,
+    Surge,
     SwappedCables,
     SwitchDead,
     SwitchPaused,
+    WorkloadHung,
+    WorkloadKilled,
+    WorkloadStopped,
     WrongAsn,
     WrongStatic,
 )
@@ -63,6 +67,10 @@ def held(step: AnyFault, fabric: Fabric) -> Iterator[tuple[str, str]]:
             yield from ((node, POWER) for node in cut_off(step, fabric))
         case ManagementCut():
             yield from ((node, "management") for node in unmanaged(step, fabric))
+        case WorkloadKilled() | WorkloadStopped() | WorkloadHung():
+            yield step.host, step.workload
+        case Surge():
+            yield "", f"requests {step.requests}"
         case _ if node := getattr(step, "node", ""):
             yield node, _part(step)
 
@@ -85,7 +93,7 @@ def _meet(one: tuple[str, str], other: tuple[str, str]) -> bool:
     """Whether two faults change the same: a node without power has nothing else to change."""
     if POWER in (one[1], other[1]):
         return one[0].partition(":")[0] == other[0].partition(":")[0]
-    return one == other
+    return one[1] == other[1] and (one[0] == other[0] or "" in (one[0], other[0]))  # "" is everywhere
 
 
 def _overlap(one: AnyFault, other: AnyFault) -> bool:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from labs.requests.model import RequestLog
 from labs.traffic.endpoint.model import TrafficLog
 from telemetry.model import Difference
 
@@ -153,6 +154,7 @@ class Recording(Struct, frozen=True):
     traffic: tuple[TrafficLog, ...] = ()
     moves: tuple[Move, ...] = ()
     counted: tuple[Counted, ...] = ()
+    requests: tuple[RequestLog, ...] = ()
 
 
 class Verdict(Struct, frozen=True):

@@ -12,9 +12,14 @@ from labs.chaos.probing.layout import lay_out
 from labs.chaos.probing.prober import probing
 from labs.chaos.watching.watcher import Watched, watching
 from labs.extras import equip
+from labs.requests.model import Clients, RequestLog
+from labs.requests.running import running as asking
 from labs.traffic.endpoint.model import TrafficLog, Wanted
 from telemetry.model import Difference
 from topologies.aside import Held
+from topologies.errors import Mistake
+from topologies.files.complaint import nearest
+from topologies.model import Role
 from topologies.plan import Plan
 from topologies.runtime.store import Store
 
@@ -27,10 +32,11 @@ class Observation:
         prober: Held[ProbeLog],
         watcher: Held[Watched],
         traffic: "Held[tuple[TrafficLog, ...]] | None",
+        clients: Sequence[Held[RequestLog]],
         zero: float,
     ) -> None:
         self.zero = zero
-        self._prober, self._watcher, self._traffic = prober, watcher, traffic
+        self._prober, self._watcher, self._traffic, self._clients = prober, watcher, traffic, clients
 
     @property
     def now(self) -> float:
@@ -39,6 +45,9 @@ class Observation:
 
     def end(self) -> Recording:
         """End it; the recording has no episodes yet, and nobody has compared the lab with its plan."""
+        for each in self._clients:
+            each.end()
+        asked = tuple(asked_from(each.result(), self.zero) for each in self._clients)  # who waits for answers, has them
         ended = self.now
         self._prober.end()
         self._watcher.end()
@@ -49,14 +58,25 @@ class Observation:
         events = tuple(replace(event, at=event.at - self.zero) for event in watched.events)
         moved = tuple(moved_by(each, self.zero) for each in traffic)
         counted = tuple(counted_from(each, self.zero) for each in watched.counted)
-        return Recording(shifted(log, self.zero), events, (), (), ended, watched.missed, moved, counted=counted)
+        return Recording(
+            shifted(log, self.zero), events, (), (), ended, watched.missed, moved, counted=counted, requests=asked
+        )
 
 
 @contextmanager
 def observing(
-    live: Live, *, rate: int, flows: int, seed: int, lead: float, at: Store, wanted: Sequence[Wanted] = ()
+    live: Live,
+    *,
+    rate: int,
+    flows: int,
+    seed: int,
+    lead: float,
+    at: Store,
+    wanted: Sequence[Wanted] = (),
+    clients: Sequence[Clients] = (),
 ) -> Iterator[Observation]:
-    """Probe and watch a lab, and load it with what is wanted; zero is `lead` seconds after the first probe.
+    """Probe and watch a lab, load it with what is wanted, and let clients ask; zero is `lead` seconds after the first
+    probe.
 
     Raises Fault where a flow has no way.
     Call it while the process has one thread.
@@ -66,7 +86,10 @@ def observing(
         probing(live.record, layout, rate=rate, at=at) as prober,
         watching(live.record, live.plan, at=at) as watcher,
         loading(live, wanted) as traffic,
+        asking(live.record, clients) as asked,
     ):
+        for each in asked:
+            each.ready()
         prober.ready()
         watcher.ready()
         if traffic is not None:
@@ -74,7 +97,9 @@ def observing(
             traffic.begin()
         prober.begin()
         watcher.begin()
-        yield Observation(prober, watcher, traffic, time.monotonic() + lead)
+        for each in asked:
+            each.begin()
+        yield Observation(prober, watcher, traffic, asked, time.monotonic() + lead)
 
 
 def refuse_traffic(wanted: Sequence[Wanted], plan: Plan) -> None:
@@ -100,6 +125,20 @@ def loading(live: Live, wanted: Sequence[Wanted]) -> "Iterator[Held[tuple[Traffi
         yield held
 
 
+def refuse_requests(clients: Sequence[Clients], plan: Plan) -> None:
+    """Raise Mistake for clients that are no hosts of a fabric; where there are some, closlab's gateway is needed."""
+    if not clients:
+        return
+    equip(("aiohttp", "hdrh"), "gateway")
+    hosts = [node.name for node in plan.nodes.values() if node.role is Role.HOST]
+    for each in clients:
+        for host in each.hosts:
+            if host not in hosts:
+                raise Mistake(
+                    f"requests {each.name!r}: no host {host!r}{nearest(host, hosts)}; there are {', '.join(hosts)}"
+                )
+
+
 def completed(seen: Recording, episodes: tuple[Episode, ...], differences: tuple[Difference, ...]) -> Recording:
     """A recording with what was done to the lab, and with what differs from its plan afterwards."""
     return replace(seen, episodes=episodes, differences=differences)
@@ -120,6 +159,11 @@ def shifted(log: ProbeLog, zero: float) -> ProbeLog:
 def counted_from(each: Counted, zero: float) -> Counted:
     """The same with all times counted from `zero`."""
     return replace(each, samples=tuple(replace(sample, at=sample.at - zero) for sample in each.samples))
+
+
+def asked_from(log: RequestLog, zero: float) -> RequestLog:
+    """The same with all times counted from `zero`."""
+    return replace(log, outcomes=tuple(replace(each, at=each.at - zero) for each in log.outcomes))
 
 
 def moved_by(log: TrafficLog, zero: float) -> TrafficLog:

@@ -55,7 +55,7 @@ def hit(step: AnyFault, fabric: Fabric) -> tuple[str, ...]:
             return tuple(f"{step.node}:{each}" for each in step.interfaces)
         case SlowReceiver():
             return (receiver(step, fabric),)
-    place = getattr(step, "link", "") or getattr(step, "node", "")
+    place = getattr(step, "link", "") or getattr(step, "node", "") or getattr(step, "host", "")
     return (place,) if place else ()
 
 

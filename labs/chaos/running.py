@@ -12,22 +12,26 @@ from msgspec.structs import replace
 from labs.bringup import settle, verdict
 from labs.chaos.beforehand import refuse, refuse_on
 from labs.chaos.expressions.checking import checked
-from labs.chaos.faults.model import AnyFault
+from labs.chaos.faults.model import AnyFault, Surge
 from labs.chaos.faults.table import inject
 from labs.chaos.judge import judge
 from labs.chaos.live import Injected, Live
 from labs.chaos.model import Episode, Flow, Move, Recording, Run
 from labs.chaos.moves import moves, sample
-from labs.chaos.observing import completed, observing, refuse_traffic
+from labs.chaos.observing import completed, observing, refuse_requests, refuse_traffic
 from labs.chaos.places import far_end, hit, settle_places
 from labs.chaos.probing.layout import lay_out
-from labs.chaos.scenario import Loaded
+from labs.chaos.scenario import Loaded, Scenario
 from labs.chaos.steady import planned, ready, steady
 from labs.chaos.timeline import Deed, timeline
 from labs.chaos.tracing import traced
+from labs.requests.model import Clients
+from labs.requests.model import Surge as More
 from labs.traffic.endpoint.model import Wanted
 from telemetry.paths import Path
 from topologies.durations import seconds
+from topologies.errors import Mistake
+from topologies.files.complaint import nearest
 from topologies.runtime.model import Say
 from topologies.runtime.store import Store, here
 from topologies.version import VERSION
@@ -61,10 +65,12 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
     refuse_on(asked.runtime, steps)
     wanted = [each.wanted(seed) for each in scenario.traffic]
     refuse_traffic(wanted, plan)
+    clients = asked_by(scenario, steps, seed)
+    refuse_requests(clients, plan)
     began = datetime.now(UTC).isoformat(timespec="seconds")
     with steady(loaded.source, asked.runtime, say=say, at=at, within=asked.within, keep=asked.keep) as live:
         ready(live, steps)
-        recording = _recorded(loaded, live, steps, wanted, seed, say, at)
+        recording = _recorded(loaded, live, steps, wanted, clients, seed, say, at)
     return Run(
         scenario=scenario.scenario,
         about=scenario.about,
@@ -83,6 +89,22 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
     )
 
 
+def asked_by(scenario: Scenario, steps: Sequence[AnyFault], seed: int) -> tuple[Clients, ...]:
+    """Who asks for what in a scenario, and when more of it. Raises Mistake for more requests of what nobody asks."""
+    names, lead = [each.name for each in scenario.requests], seconds(scenario.lead)
+    found: dict[str, list[More]] = {name: [] for name in names}
+    for step in steps:
+        if not isinstance(step, Surge):
+            continue
+        if step.requests not in found:
+            near = nearest(step.requests, names)
+            there = ", ".join(names) or "none"
+            raise Mistake(f"step {step.name!r}: requests: no requests {step.requests!r}{near}; there are {there}")
+        begun = lead + seconds(step.at)
+        found[step.requests].append(More(begun, begun + seconds(step.lasts), step.times))
+    return tuple(each.wanted(seed, tuple(found[each.name])) for each in scenario.requests)
+
+
 def _again(loaded: Loaded, asked: Asked, seed: int) -> list[str]:
     """The command that runs it once more."""
     runtime = [] if asked.runtime == "netns" else ["--runtime", asked.runtime]
@@ -90,12 +112,21 @@ def _again(loaded: Loaded, asked: Asked, seed: int) -> list[str]:
 
 
 def _recorded(
-    loaded: Loaded, live: Live, steps: Sequence[AnyFault], wanted: Sequence[Wanted], seed: int, say: Say, at: Store
+    loaded: Loaded,
+    live: Live,
+    steps: Sequence[AnyFault],
+    wanted: Sequence[Wanted],
+    clients: Sequence[Clients],
+    seed: int,
+    say: Say,
+    at: Store,
 ) -> Recording:
     """Everything between the first probe and the last look."""
     scenario = loaded.scenario
     probes, lead = scenario.probes, seconds(scenario.lead)
-    watch = observing(live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at, wanted=wanted)
+    watch = observing(
+        live, rate=probes.rate, flows=probes.flows, seed=seed, lead=lead, at=at, wanted=wanted, clients=clients
+    )
     with watch as observation:
         flows = sample(lay_out(live.plan, rate=probes.rate, seed=seed).flows, WATCHED)
         episodes, moved = play(live, steps, observation.zero, say, watched=flows)

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from labs.chaos.faults.model import FAULTS, AnyFault, Flapping
 from labs.chaos.judge import Standing
+from labs.requests.model import Clients, Surge
 from labs.traffic.endpoint.model import Wanted
 from topologies import deploy
 from topologies.durations import Duration, Size, octets, seconds
@@ -60,6 +61,41 @@ class Workload(Struct, forbid_unknown_fields=True, frozen=True):
         )
 
 
+class Requests(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Requests of clients to an API such as OpenAI's, as `closlab load` makes them: at random moments, `rate` a second
+    in the mean from all the hosts `clients` together."""
+
+    name: Name
+    clients: Annotated[tuple[str, ...], Meta(min_length=1, description="Hosts.")]
+    url: Annotated[str, Meta(pattern="^https?://", description="Such as http://10.32.0.80:8080/v1")]
+    rate: Annotated[float, Meta(gt=0, le=10_000)]
+    key: str = ""
+    model: str = "llama"
+    prompt: Annotated[int, Meta(ge=1)] = 20
+    answer: Annotated[int, Meta(ge=1)] = 20
+    stream: bool = False
+    patience: Duration = "10s"
+    retries: Annotated[int, Meta(ge=0, le=100)] = 0
+
+    def wanted(self, seed: int, surges: tuple[Surge, ...]) -> Clients:
+        """The same in seconds, with the times in which there are more; they count from the first request."""
+        return Clients(
+            name=self.name,
+            hosts=self.clients,
+            url=self.url,
+            key=self.key,
+            model=self.model,
+            rate=self.rate,
+            prompt=self.prompt,
+            answer=self.answer,
+            stream=self.stream,
+            patience=seconds(self.patience),
+            retries=self.retries,
+            seed=seed,
+            surges=surges,
+        )
+
+
 class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A scenario as written. `fabric` is a fabric file's content, or the path of one, from the scenario's own folder.
 
@@ -76,6 +112,7 @@ class Scenario(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0)] = 1
     probes: Probing = Probing()
     traffic: tuple[Workload, ...] = ()
+    requests: tuple[Requests, ...] = ()
     lead: Duration = "1s"
     rest: Duration = "1s"
     settle: Duration = "30s"
@@ -158,6 +195,9 @@ def _decoded(document: Document) -> Scenario:
             place = document.at("steps", number, "fault")
             raise Mistake(f"{place}: $.steps[{number}].fault: no fault {fault!r}{near}; there are {', '.join(FAULTS)}")
     scenario = document.decode(Scenario)
+    for number, each in enumerate(scenario.requests):
+        if [other.name for other in scenario.requests].count(each.name) > 1:
+            raise Mistake(f"{document.at('requests', number, 'name')}: two kinds of requests are called {each.name!r}")
     names = [step.name for step in scenario.steps if step.name]
     for number, step in enumerate(scenario.steps):
         if names.count(step.name) > 1:

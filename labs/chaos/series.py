@@ -4,12 +4,14 @@ A sample has a time, a value and labels. What a series means, in which unit, and
 from which messages and the documentation are made.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import ceil, floor
 
 from msgspec import Struct
 
 from labs.chaos.model import Counted, Episode, Event, Kind, Recording
+from labs.requests.model import RequestLog
 from labs.traffic.endpoint.model import TrafficLog
 
 EXACT = 1e-6  # of a short time: what the sums of fractions may be wrong by
@@ -35,6 +37,8 @@ class Described(Struct, frozen=True):
 PAIR = ("source", "target", "family")
 FLOW = ("workload", "source", "target")
 PORT = ("node", "interface", "peer")
+REQUEST = ("requests", "host")
+STEP = 0.5  # seconds for which answers are counted together
 SERIES: dict[str, Described] = {
     "outage": Described("how long a flow's probes were lost, at the first one lost", SECONDS, (*PAIR, "flow")),
     "sent": Described("probes sent, in short times", COUNT, PAIR),
@@ -66,6 +70,14 @@ SERIES: dict[str, Described] = {
     "queued": Described("bytes that waited in an interface's queue, now and then", COUNT, PORT),
     "dropped": Described("packets that an interface or its queue dropped, in short times", COUNT, PORT),
     "errors": Described("packets that an interface had an error with, in short times", COUNT, PORT),
+    "request": Described(
+        "how long a request took from when it was due until its end, whatever that was",
+        SECONDS,
+        (*REQUEST, "fate", "why"),
+    ),
+    "first_byte": Described("of requests that were answered, how long until the answer began", SECONDS, REQUEST),
+    "tries": Described("how often a request was asked", COUNT, (*REQUEST, "fate")),
+    "answers": Described(f"requests a second that were due and answered, in times of {STEP:g} s", COUNT, ("requests",)),
     "difference": Described("1 for each thing that is not as planned at the end", COUNT, ("node", "what")),
 }
 """Every series by name."""
@@ -103,6 +115,7 @@ def _samples(recording: Recording) -> Iterator[tuple[str, Sample]]:
         yield from _of_traffic(log, recording.ended)
     for counted in recording.counted:
         yield from _of_interface(counted)
+    yield from _of_requests(recording.requests)
     yield from _reconvergence(recording)
 
 
@@ -137,6 +150,23 @@ def _of_traffic(log: TrafficLog, ended: float) -> Iterator[tuple[str, Sample]]:
         yield "cnps", Sample(ended, flow.cnp_rx, labels)
     for gap in log.gaps:
         yield "psn_gap", Sample(gap.at, 1, {**named, "source": gap.source, "target": gap.target})
+
+
+def _of_requests(logs: tuple[RequestLog, ...]) -> Iterator[tuple[str, Sample]]:
+    """What came of each request, at when it was due; and how many were answered a second, also where none was."""
+    for log in logs:
+        host = {"requests": log.clients, "host": log.host}
+        for each in log.outcomes:
+            yield "request", Sample(each.at, each.took, {**host, "fate": each.fate, "why": each.why})
+            yield "tries", Sample(each.at, each.tries, {**host, "fate": each.fate})
+            if each.fate == "answered":
+                yield "first_byte", Sample(each.at, each.first, host)
+    for name in dict.fromkeys(log.clients for log in logs):
+        all = [each for log in logs if log.clients == name for each in log.outcomes]
+        counts = Counter(floor(each.at / STEP) for each in all if each.fate == "answered")
+        times = [floor(each.at / STEP) for each in all]
+        for number in range(min(times, default=0) + 1, max(times, default=0)):  # the first and the last are not whole
+            yield "answers", Sample(number * STEP, counts[number] / STEP, {"requests": name})
 
 
 def filled(log: TrafficLog) -> Iterator[tuple[float, int]]:

@@ -16,6 +16,7 @@ Node = Annotated[str, Meta(description="A node's name, or `any leaf`, `any spine
 Cable = Annotated[
     str, Meta(description="NODE:INTERFACE, NODE-NODE, `any uplink` (between switches) or `any host-link`.")
 ]
+Host = Annotated[str, Meta(description="A host's name; empty for all that run the workload.")]
 Daemon = Annotated[str, Meta(description="One of FRR's daemons, such as bgpd.")]
 
 
@@ -238,6 +239,34 @@ class PolarisedHash(Step, tag="polarised-hash", frozen=True, kw_only=True):
     """All switches choose among equal ways by the same hash, so those of one tier leave ways of the next empty."""
 
 
+class WorkloadKilled(Step, tag="workload-killed", frozen=True, kw_only=True):
+    """A program of a workload gets SIGKILL on a host, or on all that run it; it is started again at the end."""
+
+    workload: str
+    host: Host = ""
+
+
+class WorkloadStopped(Step, tag="workload-stopped", frozen=True, kw_only=True):
+    """No fault but maintenance: a program is asked to end, by its own signal; it is started again at the end."""
+
+    workload: str
+    host: Host = ""
+
+
+class WorkloadHung(Step, tag="workload-hung", frozen=True, kw_only=True):
+    """A program stands still (SIGSTOP), its connections stay open; it goes on at the end."""
+
+    workload: str
+    host: Host = ""
+
+
+class Surge(Step, tag="surge", frozen=True, kw_only=True):
+    """There are so many times as many requests of one kind."""
+
+    requests: str
+    times: Annotated[float, Meta(gt=1, le=1000)]
+
+
 AnyFault: TypeAlias = (
     LinkDown
     | Flapping
@@ -268,6 +297,10 @@ AnyFault: TypeAlias = (
     | AclDrop
     | DuplicateAddress
     | PolarisedHash
+    | WorkloadKilled
+    | WorkloadStopped
+    | WorkloadHung
+    | Surge
 )
 FAULTS: dict[str, type[AnyFault]] = {each.__struct_config__.tag: each for each in get_args(AnyFault)}
 """All faults by the name that a file gives them."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labs.chaos.faults import clocks, filters, links, maintenance, management, model, nodes, pausing, routing
+from labs.chaos.faults import clocks, filters, links, maintenance, management, model, nodes, pausing, routing, workloads
 from labs.chaos.live import Injected, Live
 
 INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
@@ -36,6 +36,10 @@ INJECT: Mapping[type[model.AnyFault], Callable[[Live, Any], Injected]] = {
     model.DuplicateAddress: routing.duplicate_address,
     model.PolarisedHash: routing.polarised_hash,
     model.AclDrop: filters.acl_drop,
+    model.WorkloadKilled: workloads.workload_killed,
+    model.WorkloadStopped: workloads.workload_stopped,
+    model.WorkloadHung: workloads.workload_hung,
+    model.Surge: workloads.surge,
 }
 
 
