@@ -15,6 +15,7 @@ from msgspec import Struct
 from napalm_gobgp.client import Client, open_through
 from napalm_gobgp.reading import community
 
+from automation.handover import hand_over, table_of
 from automation.health import WANTED, Health, State, Timing, checked, judged
 from automation.lease import Lease, prefix_of
 from topologies import deploy
@@ -31,13 +32,16 @@ SPARE = 10.0  # seconds that a round may take beyond its check before the servic
 
 
 class Announcement(Struct, frozen=True):
-    """What is announced: a single address, from a host, while its check passes."""
+    """What is announced: a single address, from a host, while its check passes. Packets of connections that the host
+    does not know go on to `peers`, the next one first; they reach it at its `own` address."""
 
     node: str
     address: str
     check: Check
     timing: Timing = Timing()
     communities: tuple[str, ...] = ()
+    own: str = ""
+    peers: tuple[str, ...] = ()
 
 
 class Move(Struct, frozen=True):
@@ -66,10 +70,13 @@ def announce_from(door: Door, wanted: Announcement, *, stop: Event, tell: Tell) 
     """The same from a host whose door is open; its routers decide what it may announce."""
     allowed(wanted, None)
     timing = checked(wanted.timing)
+    table = table_of(wanted.address) if wanted.peers else ""
     with (
-        Lease(door, wanted.address, timing.interval + timing.timeout + SPARE) as lease,
+        Lease(door, wanted.address, timing.interval + timing.timeout + SPARE, table=table) as lease,
         _Speaker(door, wanted) as speaker,
     ):
+        if wanted.peers:
+            hand_over(door, wanted.address, wanted.own, wanted.peers)
         health = Health(due=time.monotonic())
         try:
             while not stop.wait(max(0.0, health.due - time.monotonic())):

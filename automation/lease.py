@@ -26,12 +26,14 @@ def prefix_of(address: str) -> str:
 
 
 class Lease:
-    """An address that is held. `beat` must be called more often than every `seconds`."""
+    """An address that is held, with the rules of an nftables `table`. `beat` must be called more often than every
+    `seconds`."""
 
-    def __init__(self, door: Door, address: str, seconds: float) -> None:
+    def __init__(self, door: Door, address: str, seconds: float, *, table: str = "") -> None:
         self._door = door
         self._address = address
         self._seconds = seconds
+        self._table = table
         self._held: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "Lease":
@@ -75,7 +77,7 @@ class Lease:
         """The program in the node, under a lock that only one can have."""
         family = "ipv6" if ":" in self._address else "ipv4"
         lock = f"/run/closlab-announce-{self._address}.lock"
-        words = [prefix_of(self._address), family, f"{self._seconds:g}", str(API), LOG]
+        words = [prefix_of(self._address), family, f"{self._seconds:g}", str(API), LOG, *self._table.split()]
         return ["flock", "-n", "-F", "-E", str(TAKEN), lock, "sh", "-c", SCRIPT.read_text(), "lease", *words]
 
     def _refused(self, held: "subprocess.Popen[str]") -> NoReturn:

@@ -131,23 +131,24 @@ class App:
                 what = f"{ask.prompt} tokens of prompt and {asked.most} of answer are more than fit"
                 raise Wrong(400, "BadRequestError", what, param="messages")
             telling = Telling(ask, asked.stops)
+            opening = b""  # goes out with the first token, as vLLM's does: before it nobody knows how long it waits
             if asked.stream:
                 await _start(send, 200, STREAM)
-                for each in shape.first():
-                    await _piece(send, each)
+                opening = b"".join(shape.first())
             pieces = []
             async for piece in telling.pieces():
                 pieces.append(piece)
                 if failing is not None and len(pieces) > ask.answer.length // 2:
                     await self._break_off(scope, failing)
-                if asked.stream and piece:
-                    await _piece(send, shape.piece(piece, len(pieces)))
+                if asked.stream and (opening or piece):
+                    await _piece(send, opening + (shape.piece(piece, len(pieces)) if piece else b""))
+                    opening = b""
         text, got = "".join(pieces), telling.got
         if not asked.stream:
             await _json(send, shape.whole(ask, text, got, telling.finish))
             return
         tell = asked.stream_options is not None and asked.stream_options.include_usage
-        await _piece(send, b"".join(shape.last(ask, text, got, telling.finish, tell=tell)))
+        await _piece(send, opening + b"".join(shape.last(ask, text, got, telling.finish, tell=tell)))
         await send({"type": "http.response.body", "body": b""})
 
     async def _break_off(self, scope: Message, failing: Kind) -> None:

@@ -33,6 +33,11 @@ def announce(
     rise: Annotated[int, typer.Option(help="So many passed checks in a row announce it.")] = 2,
     fall: Annotated[int, typer.Option(help="So many failed checks in a row withdraw it.")] = 3,
     community: Annotated[list[str] | None, typer.Option(metavar="A:B", help="Announce it with this community.")] = None,
+    own: Annotated[str, typer.Option(metavar="ADDRESS", help="With --peer: that of the host itself.")] = "",
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Of another host that announces it: gets connections unknown here."),
+    ] = None,
     here: Annotated[bool, typer.Option("--here", help="NODE is the one that closlab itself runs in.")] = False,
     lab: LabName = "",
     as_json: AsJson = False,
@@ -44,7 +49,10 @@ def announce(
     from topologies.runtime.inside import Inside
 
     timing = Timing(interval, timeout, rise, fall)
-    wanted = Announcement(node, address, check_of(tcp, http, command or []), timing, tuple(community or ()))
+    if bool(own) != bool(peer):
+        raise Mistake("--own and --peer go together: connections are handed over from one address to others")
+    check, communities = check_of(tcp, http, command or []), tuple(community or ())
+    wanted = Announcement(node, address, check, timing, communities, own, tuple(peer or ()))
     moves: list[Move] = []
 
     def tell(move: "Move") -> None:

@@ -16,8 +16,7 @@ from topologies.deploy import source_of
 from topologies.errors import Mistake
 from topologies.files.fabric import parse_fabric
 from topologies.planning import plan
-from topologies.workloads.filling import announcing
-from topologies.workloads.model import Announce, Command, Http, Limits, Stop, Task, Tcp
+from topologies.workloads.model import Command, Http, Limits, Stop, Task, Tcp
 from topologies.workloads.placing import placed
 from topologies.workloads.running import bounds
 from topologies.workloads.ways import ways
@@ -134,13 +133,34 @@ def test_an_announced_address_has_a_program_beside_each_replica() -> None:
 
     names = [[task.name for task in tasks] for tasks in found.values()]
     assert names == [["web", "web-announce-1", "web-announce-2"]] * 2
-    words = "closlab announce leaf1-host1 10.32.0.1 --here --interval 0.5 --timeout 0.5 --rise 3 --fall 2 --http 80/ok"
+    words = "closlab announce leaf1-host1 10.32.0.1 --here --interval=0.5 --timeout=0.5 --rise=3 --fall=2 --http 80/ok"
     assert found["leaf1-host1"][1].argv == tuple(words.split())
 
 
 def test_the_check_of_an_announcer_may_be_a_command() -> None:
     """Its words follow the others."""
-    assert announcing("n", Announce("10.32.0.1"), Command(("true", "-x")))[-3:] == ("--", "true", "-x")
+    found = read("  a: {run: [a], ready: {command: ['true', -x]}, announces: [{address: 10.32.0.1}]}\n")
+
+    assert found["leaf1-host1"][1].argv[-3:] == ("--", "true", "-x")
+
+
+def test_hosts_hand_over_in_a_ring() -> None:
+    """Each to the next one first, by addresses of the announced one's family."""
+    found = read(
+        "  a: {run: [a], replicas: 3, ports: {b: 1}, announces: [{address: 10.32.0.1, hand_over: true},"
+        " {address: 'fdc1:5:1ab:2::1', hand_over: true}]}\n"
+    )
+
+    words = [[word for word in task.argv if word[:5] in ("--own", "--pee")] for task in found["leaf2-host1"][1:]]
+    assert words[0] == ["--own=10.64.2.3", "--peer=10.64.3.3", "--peer=10.64.1.3"]
+    assert all(":" in word for word in words[1])
+
+
+def test_one_host_has_nobody_to_hand_over_to() -> None:
+    """So its announcer is not told."""
+    found = read("  a: {run: [a], ports: {b: 1}, announces: [{address: 10.32.0.1, hand_over: true}]}\n")
+
+    assert not [word for word in found["leaf1-host1"][1].argv if word.startswith("--peer")]
 
 
 WRONG = {

@@ -51,13 +51,15 @@ class StopPart(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class AnnouncePart(Struct, forbid_unknown_fields=True, frozen=True):
-    """A service address that is announced by BGP from each host of the workload for as long as it is ready there."""
+    """A service address that is announced by BGP from each host of the workload for as long as it is ready there. With
+    `hand_over`, TCP connections outlive changes of routes; the program then listens at the wildcard address."""
 
     address: str
     interval: Duration = "500ms"
     timeout: Duration = "500ms"
     rise: Annotated[int, Meta(ge=1, le=1000)] = 2
     fall: Annotated[int, Meta(ge=1, le=1000)] = 2
+    hand_over: bool = False
 
 
 class WorkloadPart(Struct, forbid_unknown_fields=True, frozen=True):
@@ -168,7 +170,8 @@ class _Reading:
         pool = pools.services4 if address.version == 4 else pools.services6
         if address not in pool:
             self._refuse(f"{address} is not in {pool}, the pool of service addresses", *where, "address")
-        return Announce(str(address), seconds(part.interval), seconds(part.timeout), part.rise, part.fall)
+        times = seconds(part.interval), seconds(part.timeout)
+        return Announce(str(address), *times, part.rise, part.fall, part.hand_over)
 
     def _refuse(self, why: str, *path: str | int, key: bool = False) -> NoReturn:
         raise Mistake(placed_at(self._document, why, ("workloads", self._name, *path), key=key))

@@ -28,7 +28,7 @@ def tasks(fabric: Fabric, plan: Plan) -> dict[str, tuple[Task, ...]]:
     for name in sorted(found, key=order.__getitem__):
         for replica in found[name]:
             task = fill.task(replica, order[name])
-            by_node.setdefault(replica.node, []).extend((task, *_announcers(replica, task)))
+            by_node.setdefault(replica.node, []).extend((task, *_announcers(replica, found[name], task)))
     return {node: tuple(each) for node, each in by_node.items()}
 
 
@@ -101,7 +101,7 @@ def templates() -> "jinja2.Environment":
     )
 
 
-def _announcers(replica: Replica, task: Task) -> Sequence[Task]:
+def _announcers(replica: Replica, all: Sequence[Replica], task: Task) -> Sequence[Task]:
     """Beside a program, one for each service address that announces it from that host."""
     several = len(replica.workload.announces) > 1
     return [
@@ -109,7 +109,7 @@ def _announcers(replica: Replica, task: Task) -> Sequence[Task]:
             name=f"{task.name}-announce{f'-{number}' if several else ''}",
             workload=task.workload,
             number=task.number,
-            argv=announcing(replica.node, each, well(replica.workload)),
+            argv=announcing(replica, all, each, well(replica.workload)),
             rack=task.rack,
             address=each.address,
             order=task.order,
@@ -126,17 +126,12 @@ def well(workload: Workload) -> Check:
     return workload.ready
 
 
-def announcing(node: str, wanted: Announce, check: Check) -> tuple[str, ...]:
+def announcing(replica: Replica, all: Sequence[Replica], wanted: Announce, check: Check) -> tuple[str, ...]:
     """The command line, in the node, that announces an address from it while a check passes."""
-    times = ("--interval", wanted.interval, "--timeout", wanted.timeout, "--rise", wanted.rise, "--fall", wanted.fall)
-    words = (
-        "closlab",
-        "announce",
-        node,
-        wanted.address,
-        "--here",
-        *(f"{each:g}" if isinstance(each, float) else str(each) for each in times),
-    )
+    times = (f"--interval={wanted.interval:g}", f"--timeout={wanted.timeout:g}")
+    counts = (f"--rise={wanted.rise}", f"--fall={wanted.fall}")
+    head = ("closlab", "announce", replica.node, wanted.address, "--here")
+    words = (*head, *times, *counts, *_peers(replica, all, wanted))
     match check:
         case Tcp(port):
             return (*words, "--tcp", str(port))
@@ -144,3 +139,15 @@ def announcing(node: str, wanted: Announce, check: Check) -> tuple[str, ...]:
             return (*words, "--http", f"{port}{path}")
         case Command(argv):
             return (*words, "--", *argv)
+
+
+def _peers(replica: Replica, all: Sequence[Replica], wanted: Announce) -> tuple[str, ...]:
+    """To whom unknown connections are handed over: the others, from the next one on, round to the one before."""
+    if not wanted.hand_over or len(all) < 2:
+        return ()
+    own, *others = (*all[replica.number - 1 :], *all[: replica.number - 1])
+    six = ":" in wanted.address
+    return (
+        f"--own={own.address6 if six else own.address}",
+        *(f"--peer={each.address6 if six else each.address}" for each in others),
+    )

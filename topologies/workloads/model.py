@@ -63,13 +63,15 @@ class Stop(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Announce(Struct, frozen=True, forbid_unknown_fields=True):
     """A service address that the hosts of a workload announce while it is well there: looked at every `interval`, in a
-    row `rise` times well and `fall` times not."""
+    row `rise` times well and `fall` times not. `hand_over`: packets of connections that a host does not know go on to
+    the others."""
 
     address: str
     interval: float = 0.5
     timeout: float = 0.5
     rise: int = 2
     fall: int = 2
+    hand_over: bool = False
 
 
 class Workload(Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ def document(run: Run) -> dict[str, Any]:
         "moves": to_builtins(recording.moves),
         "counted": to_builtins(recording.counted),
         "traffic": to_builtins(recording.traffic),
+        "requests": to_builtins(recording.requests),
         "probes": {
             "fidelity": to_builtins(log.fidelity),
             "sent": sum(each.sent for each in log.bins),
