@@ -64,8 +64,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 PROFILES: Mapping[str, Settings] = {
     # For tests and laptops: a word within 20 ms, and 5 ms for each after it.
     "small": Settings(timing=Timing(base=0.005, prefill=0.00002, decode=0.00005)),
-    # So slow that a few of them are too few for a laptop's load: four answers at once, 20 ms a word.
-    "lab": Settings(timing=Timing(base=0.02, prefill=0.00002, decode=0.0), size=Size(batch=4)),
     # An accelerator of 80 GB, 3.35 TB/s and about 1 PFLOP/s dense in 16 bit. A step reads all weights once: 16 GB take
     # 5 ms, and 140 GB over eight of them 5.2 ms, and as much again for communication. Prefill is 2 FLOP a weight and
     # token at 40 % of the peak. The rest of the memory is KV cache, of 128 KiB and 320 KiB a token.
@@ -77,4 +75,6 @@ PROFILES: Mapping[str, Settings] = {
         timing=Timing(base=0.011, prefill=0.00005, decode=0.00004, variance=0.05),
         size=Size(batch=256, step=8192, blocks=85_000),
     ),
+    # So slow that a laptop's load is too much for a few of them: sixteen answers at once, 20 ms a word.
+    "lab": Settings(timing=Timing(base=0.02, prefill=0.00002, decode=0.0), size=Size(batch=16)),
 }

@@ -43,6 +43,30 @@ async def metrics(url: str) -> dict[str, float]:
     return found
 
 
+def test_a_stream_says_nothing_before_its_first_token() -> None:
+    """What waits for room is told nothing that could be taken for the beginning of an answer, as by vLLM."""
+
+    async def work() -> None:
+        one = Settings(timing=Timing(base=0.02), size=Size(batch=1))
+        async with served(one) as (_, ai, _):
+
+            async def ask() -> float:
+                begun = asyncio.get_running_loop().time()
+                stream = await ai.chat.completions.create(model="m", messages=HI, max_tokens=30, stream=True)
+                await anext(aiter(stream))
+                first = asyncio.get_running_loop().time() - begun
+                async for _ in stream:
+                    pass
+                return first
+
+            alone = await ask()
+            together = sorted(await asyncio.gather(ask(), ask(), ask()))
+        assert alone >= 0.02
+        assert together[2] > together[1] > together[0] + 0.02
+
+    run(work())
+
+
 def test_chat_whole_and_as_a_stream_says_the_same() -> None:
     """Which follows from the prompt and the seed; another seed says another thing."""
 

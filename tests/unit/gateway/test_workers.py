@@ -13,6 +13,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -94,19 +95,21 @@ def ask(pair: Pair, key: str = "", within: float = 15) -> int:
     return int(answer.split(b" ")[1])
 
 
+def begun(ai: openai.OpenAI) -> "openai.Stream[object]":
+    """A stream whose first token has come."""
+    found = ai.chat.completions.create(model="llama", messages=HI, max_tokens=4000, stream=True)  # type: ignore[call-overload]
+    next(found)
+    return found  # type: ignore[no-any-return]
+
+
 @contextmanager
 def streams(pair: Pair, number: int) -> Iterator[list["openai.Stream[object]"]]:
     """So many endless streams, each over its own connection, begun."""
     pair.told("/admin/config", pair.server, b'{"timing": {"base": 0.1}}')
     clients = [pair.client() for _ in range(number)]
     try:
-        found = [
-            ai.chat.completions.create(model="llama", messages=HI, max_tokens=4000, stream=True)  # type: ignore[call-overload]
-            for ai in clients
-        ]
-        for each in found:
-            next(each)
-        yield found
+        with ThreadPoolExecutor(number) as together:
+            yield list(together.map(begun, clients))
     finally:
         for ai in clients:
             ai.close()

@@ -6,6 +6,7 @@ from recorded import COUNTED, EPISODE, TRAFFIC, event, recording
 from labs.chaos.judge import Standing, figure, judge
 from labs.chaos.model import Kind, Move
 from labs.chaos.series import SERIES, series
+from labs.requests.model import Outcome, RequestLog
 from labs.traffic.endpoint.model import Moved
 from telemetry.model import Difference, What
 
@@ -21,7 +22,8 @@ def test_every_series_that_is_described_is_there() -> None:
         event(1.3, Kind.LEAKED),
         event(1.4, Kind.BFD_UP),
     )
-    more = {"traffic": (TRAFFIC,), "moves": (MOVE,), "counted": (COUNTED,)}
+    asked = RequestLog("chat", "h", 1.0, tuple(Outcome(at, "answered", "", 0.1, 0.2, 1) for at in (0, 0.6, 1.2)), 0.0)
+    more = {"traffic": (TRAFFIC,), "moves": (MOVE,), "counted": (COUNTED,), "requests": (asked,)}
     found = series(recording((0, 1.0, 1.5), events=events, differences=(DIFFERENCE,), **more))
 
     assert set(found) == set(SERIES)
