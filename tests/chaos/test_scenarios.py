@@ -16,6 +16,9 @@ from topologies.waiting import until
 
 CHOSEN = [name for name in os.environ.get("CLOSLAB_SCENARIOS", "").split(",") if name]
 LIBRARY = [path.stem for path in library() if not CHOSEN or path.stem in CHOSEN]
+SERVICES = [path.stem for path in library() if "ai-service.yml" in path.read_text()]
+NEEDS = (pytest.mark.programs("gobgpd", "gobgp", "nft"), pytest.mark.gobgp("v3"), pytest.mark.features("postgres"))
+CASES = [pytest.param(name, marks=NEEDS if name in SERVICES else ()) for name in LIBRARY]
 SEED = os.environ.get("CLOSLAB_SEED", "1")
 LONG = """\
 scenario: {name}
@@ -35,10 +38,11 @@ def named(what: str) -> str:
 def test_there_is_a_library() -> None:
     """No name that was chosen is misspelt, and something is run."""
     assert LIBRARY
+    assert SERVICES
     assert set(CHOSEN) <= set(LIBRARY)
 
 
-@pytest.mark.parametrize("scenario", LIBRARY)
+@pytest.mark.parametrize("scenario", CASES)
 def test_a_scenario_passes(closlab: Closlab, scenario: str) -> None:
     """Every expectation holds, and nothing of the lab is left."""
     done = closlab("run", scenario, "--seed", SEED, "--name", named(scenario))
@@ -47,7 +51,7 @@ def test_a_scenario_passes(closlab: Closlab, scenario: str) -> None:
     assert closlab.traces(named(scenario)) == ""
 
 
-@pytest.mark.parametrize("scenario", LIBRARY)
+@pytest.mark.parametrize("scenario", CASES)
 def test_a_scenario_fails_when_what_it_relies_on_is_gone(closlab: Closlab, scenario: str) -> None:
     """By an expectation of its own, not by what is expected of all."""
     done = closlab("run", scenario, "--red", "--seed", SEED, "--name", named(scenario))
