@@ -71,6 +71,8 @@ def bring_up(
                 record, report = _proven(record, source.plan, within, say)
             if not (report and report.differences):
                 record = _working(record, source.plan, say)
+                if report and (count := len(starting.placed(record))):
+                    report = replace(report, counts={**report.counts, "workloads": count})
             if check:
                 with suppress(Mistake):  # somebody acts on the lab just now: times are not worth taking it down
                     deploy.remember(record, at=at)
@@ -93,14 +95,17 @@ def verdict(record: LabRecord, plan: Plan | None, *, mesh: bool = True) -> "Chec
     report = check.check(record, plan, mesh=mesh)
     if not starting.placed(record):
         return report
-    from telemetry.workloads import workload_differences
+    from telemetry.workloads import UNREADY, workload_differences
 
     found, seconds = timed(lambda: workload_differences(record, plan))
     return replace(
         report,
         differences=(*report.differences, *found),
         timings={**report.timings, "workloads": seconds},
-        counts={**report.counts, "workloads": len(starting.placed(record))},
+        counts={
+            **report.counts,
+            "workloads": len(starting.placed(record)) - sum(each.what in UNREADY for each in found),
+        },
     )
 
 

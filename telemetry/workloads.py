@@ -12,6 +12,7 @@ from topologies.workloads.running import Seen, State
 from topologies.workloads.starting import placed, standing
 from topologies.workloads.ways import ways
 
+UNREADY = (What.WORKLOAD_ENDED, What.WORKLOAD_UNREADY)
 ENDED = (State.ENDED, State.ABSENT)
 
 

@@ -94,7 +94,8 @@ def ways_in(record: LabRecord, program: str = "closlab", *, several: bool = Fals
     router = next((node.name for node in nodes if _routes(node)), "")
     talk = [f"{program} vtysh {router}{lab} -c 'show bgp summary'"] if router else []
     shell = f"{program} shell {nodes[-1].name}{lab}"
-    return [shell, *talk, f"{program} show {record.name}", f"{program} down {record.name}"]
+    works = [f"{program} workload show{lab}"] if any(node.tasks for node in nodes) else []
+    return [shell, *talk, *works, f"{program} show {record.name}", f"{program} down {record.name}"]
 
 
 def _routes(node: LabNode) -> bool:

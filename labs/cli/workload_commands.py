@@ -49,7 +49,7 @@ def start(name: Name, node: Where = "", lab: LabName = "") -> int:
     """Start what does not run, and wait until it is ready."""
     from topologies.workloads import running
 
-    return _each(name, node, lab, [running.begin], "started")
+    return _each(name, node, lab, [running.begin], "ready")
 
 
 def stop(name: Name, node: Where = "", lab: LabName = "") -> int:

@@ -1,5 +1,6 @@
 """The part of a fabric file that says what runs on its hosts: strict, and made into `Workload`s."""
 
+import re
 from ipaddress import ip_address
 from typing import Annotated, NoReturn
 
@@ -20,6 +21,7 @@ PortNumber = Annotated[int, Meta(ge=1, le=65535)]
 Absolute = Annotated[str, Meta(pattern="^/.*[^/]$", description="An absolute path in the node.")]
 User = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]*$", description="A user that the node knows.")]
 Signal = Annotated[str, Meta(pattern="^(TERM|INT|QUIT|HUP|USR1|USR2)$")]
+ANNOUNCER = re.compile("-announce(-[0-9]+)?$")  # what is beside a workload that announces addresses is called so
 OWN = "/etc/closlab/"  # where nodes of some runtimes have files that they cannot write
 RESERVED = ("announce", "bgpd", "exec", "gobgpd", "health", "mgmtd", "program", "zebra", "ztp")  # logs of nodes
 
@@ -120,7 +122,7 @@ class _Reading:
 
     def _refuse_place(self) -> None:
         part = self._part
-        if self._name in RESERVED:
+        if self._name in RESERVED or ANNOUNCER.search(self._name):
             self._refuse("a log that nodes have has that name; choose another", key=True)
         if part.hosts and (part.racks or part.replicas is not None):
             self._refuse("`hosts` names them all, so `racks` and `replicas` say nothing", "hosts")

@@ -168,6 +168,7 @@ WRONG = {
     "no program": ("  a: {run: []}\n", "x.yml:8:12", ">= 1"),
     "a bad name": ("  A b: {run: [a]}\n", "x.yml:8:3", "a key here is wrong"),
     "a name of a log": ("  announce: {run: [a]}\n", "x.yml:8:3", "a log that nodes have has that name"),
+    "a name of an announcer": ("  a-announce-2: {run: [a]}\n", "x.yml:8:3", "choose another"),
     "an unknown rack": ("  a: {run: [a], racks: [leaf9]}\n", "x.yml:8:24", "no 'leaf9', did you mean"),
     "a spine as a rack": ("  a: {run: [a], racks: [spine1]}\n", "x.yml:8:24", "no 'spine1'"),
     "an unknown host": ("  a: {run: [a], hosts: [leaf1]}\n", "x.yml:8:24", "no 'leaf1'"),
