@@ -44,28 +44,21 @@ def rules(address: str, own: str, peers: Sequence[str]) -> str:
     if len(peers) >= MOST:
         raise Mistake(f"{len(peers) + 1} hosts hand over to each other; {MOST} at most can")
     ip, table = ("ip" if version == 4 else "ip6"), table_of(address)
-    unknown = f"{ip} daddr {address} tcp flags & (syn | ack) != syn"
-    last = len(peers) - 1
-    handed = [
-        f"{ip} daddr {own} {ip} dscp {dscp(left)} {ip} daddr set {address} goto handed{left}"
-        for left in range(len(peers))
-    ]
+    opens_none = f"{ip} daddr {address} tcp flags & (syn | ack) != syn"
+    rounds = range(len(peers))  # by how many hosts are left
+    handed = [f"{ip} daddr {own} {ip} dscp {dscp(left)} {ip} daddr set {address} goto handed{left}" for left in rounds]
     return "\n".join(
         (
             f"table {table}",
             f"delete table {table}",
             f"table {table} {{",
-            *(f"chain handed{left} {{\n{_passed(ip, left, peers[0])}\n}}" for left in range(len(peers))),
-            "chain own {",
-            "socket wildcard 1 goto on",
-            "socket transparent 0 accept",
-            "goto on",
-            "}",
-            f"chain on {{\n{ip} dscp set {dscp(last)} {ip} daddr set {peers[0]}\n}}",
+            *(f"chain on{left} {{ {ip} dscp set {dscp(left)} {ip} daddr set {peers[0]}; }}" for left in rounds),
+            *(_unless_known(f"handed{left}", f"goto on{left - 1}" if left else "accept") for left in rounds),
+            _unless_known("arrived", f"goto on{len(peers) - 1}"),
             "chain arriving {",
             "type filter hook prerouting priority raw; policy accept;",
             *handed,
-            f"{unknown} goto own",
+            f"{opens_none} goto arrived",
             "}",
             "}",
             "",
@@ -73,12 +66,9 @@ def rules(address: str, own: str, peers: Sequence[str]) -> str:
     )
 
 
-def _passed(ip: str, left: int, following: str) -> str:
-    """What becomes of a handed packet: the last host keeps it, another one what it knows."""
-    if left == 0:
-        return "accept"
-    known = "socket wildcard 0 accept"
-    return f"{known}\n{ip} dscp set {dscp(left - 1)} {ip} daddr set {following}"
+def _unless_known(chain: str, otherwise: str) -> str:
+    """A chain that takes a packet of a connection that is known here; a socket that only listens knows none."""
+    return f"chain {chain} {{ socket wildcard 1 {otherwise}; socket transparent 0 accept; {otherwise}; }}"
 
 
 def hand_over(door: Door, address: str, own: str, peers: Sequence[str]) -> None:

@@ -14,8 +14,9 @@ def test_a_packet_of_no_connection_goes_on_marked_to_the_next_host() -> None:
     """With how many others may be asked after that one; one that opens a connection stays."""
     lines = rules("10.32.0.1", OWN, [NEXT, THIRD]).splitlines()
 
-    assert f"ip dscp set {dscp(1)} ip daddr set {NEXT}" in lines
-    assert "ip daddr 10.32.0.1 tcp flags & (syn | ack) != syn goto own" in lines
+    assert "ip daddr 10.32.0.1 tcp flags & (syn | ack) != syn goto arrived" in lines
+    assert "chain arrived { socket wildcard 1 goto on1; socket transparent 0 accept; goto on1; }" in lines
+    assert f"chain on1 {{ ip dscp set {dscp(1)} ip daddr set {NEXT}; }}" in lines
 
 
 def test_a_handed_packet_is_taken_or_goes_on_until_nobody_is_left() -> None:
@@ -24,8 +25,8 @@ def test_a_handed_packet_is_taken_or_goes_on_until_nobody_is_left() -> None:
 
     for left in (0, 1):
         assert f"ip daddr {OWN} ip dscp {dscp(left)} ip daddr set 10.32.0.1 goto handed{left}" in text
-    assert "chain handed0 {\naccept\n}" in text
-    assert f"socket wildcard 0 accept\nip dscp set {dscp(0)} ip daddr set {NEXT}" in text
+    assert "chain handed1 { socket wildcard 1 goto on0; socket transparent 0 accept; goto on0; }" in text
+    assert "chain handed0 { socket wildcard 1 accept; socket transparent 0 accept; accept; }" in text
 
 
 def test_marks_are_of_local_use_only() -> None:

@@ -23,7 +23,7 @@ STATE = "/run/closlab"
 PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ANSWER = 2.0  # seconds that one look at whether it is ready may take
 GONE = 10.0  # seconds in which a killed program is gone
-WORDS = 2000  # characters of its last words that are quoted
+WORDS = 2000  # bytes of its last words that are quoted
 
 
 class State(StrEnum):
@@ -117,7 +117,9 @@ def look(door: Door, task: Task, *, ask: bool = True) -> Seen:
 def last_words(door: Door, task: Task) -> str:
     """What a program printed at last."""
     try:
-        return door.read(f"{LOGS}/{task.name}.log").decode(errors="replace").strip()[-WORDS:] or "it printed nothing"
+        with door.open(f"{LOGS}/{task.name}.log") as log:
+            log.seek(max(log.seek(0, os.SEEK_END) - WORDS, 0))
+            return log.read().decode(errors="replace").strip() or "it printed nothing"
     except FileNotFoundError:
         return "it printed nothing"
 
@@ -146,7 +148,7 @@ def signalled(door: Door, task: Task, name: str) -> None:
     seen = look(door, task, ask=False)
     if seen.runs:
         whom = f"-{seen.pid}" if name in ("KILL", "STOP", "CONT") else str(seen.pid)
-        door.run(["kill", f"-{name}", "--", whom], check=False)  # it may have ended meanwhile
+        door.run(["sh", "-c", 'kill "$@"', "sh", f"-{name}", "--", whom], check=False)  # it may have ended meanwhile
 
 
 def _rest(door: Door, task: Task) -> str:

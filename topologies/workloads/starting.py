@@ -77,7 +77,7 @@ def wait_until_ready(doors: list[tuple[Door, Task]], tell: Callable[[int], None]
         nonlocal waiting
         found = [(door, running.look(door, task)) for door, task in waiting]
         for door, seen in found:
-            _refuse_ended(door, seen, time.monotonic() - begun)
+            _refuse_failed(door, seen, time.monotonic() - begun)
         waiting = [(door, seen.task) for door, seen in found if seen.state is not State.READY]
         tell(count - len(waiting))
         return "; ".join(f"{seen.task.name} on {door.node}: {seen.why}" for door, seen in found if seen.why)
@@ -106,7 +106,7 @@ def found(record: LabRecord, name: str, node: str = "") -> tuple[Place, ...]:
     return chosen
 
 
-def _refuse_ended(door: Door, seen: Seen, waited: float) -> None:
+def _refuse_failed(door: Door, seen: Seen, waited: float) -> None:
     task = seen.task
     if seen.state is State.ENDED:
         words = running.last_words(door, task)
