@@ -11,7 +11,7 @@ from math import ceil, floor
 from msgspec import Struct
 
 from labs.chaos.model import Counted, Episode, Event, Kind, Recording
-from labs.requests.model import RequestLog
+from labs.requests.model import ANSWERED, RequestLog
 from labs.traffic.endpoint.model import TrafficLog
 
 EXACT = 1e-6  # of a short time: what the sums of fractions may be wrong by
@@ -159,11 +159,11 @@ def _of_requests(logs: tuple[RequestLog, ...]) -> Iterator[tuple[str, Sample]]:
         for each in log.outcomes:
             yield "request", Sample(each.at, each.took, {**host, "fate": each.fate, "why": each.why})
             yield "tries", Sample(each.at, each.tries, {**host, "fate": each.fate})
-            if each.fate == "answered":
+            if each.fate == ANSWERED:
                 yield "first_byte", Sample(each.at, each.first, host)
     for name in dict.fromkeys(log.clients for log in logs):
         all = [each for log in logs if log.clients == name for each in log.outcomes]
-        counts = Counter(floor(each.at / STEP) for each in all if each.fate == "answered")
+        counts = Counter(floor(each.at / STEP) for each in all if each.fate == ANSWERED)
         times = [floor(each.at / STEP) for each in all]
         for number in range(min(times, default=0) + 1, max(times, default=0)):  # the first and the last are not whole
             yield "answers", Sample(number * STEP, counts[number] / STEP, {"requests": name})

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
+ANSWERED = "answered"
+"""The fate of a request that went well."""
+
 
 class Surge(Struct, frozen=True):
     """From `begun` to `ended` there are so many `times` as many requests."""

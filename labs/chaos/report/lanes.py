@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from labs.chaos.model import Kind, Recording
+from labs.requests.model import ANSWERED
 
 WIDTH, LEFT = 960.0, 110.0  # of the whole picture, and of the names of lanes
 BAR, GAP, LANE = 20.0, 6.0, 64.0  # heights of a fault's bar, between bars, and of a lane of figures
 NARROWEST = 2.0  # pixels of a column
+REQUESTS = 0.1  # seconds of a column of requests, at least
 TICKS = 8  # labels of the time axis, about
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 MARKS = {Kind.BGP_DOWN: "▼", Kind.BGP_UP: "▲", Kind.BFD_DOWN: "▽", Kind.BFD_UP: "△"}
@@ -120,6 +122,21 @@ def goodput(recording: Recording, scale: Scale) -> list[Column]:
     return [
         _column(at * width, count / most, f"{count * 8 / width / 1e6:.3g} Mbit/s", width, scale)
         for at, count in sorted(counts.items())
+    ]
+
+
+def unanswered(recording: Recording, scale: Scale) -> list[Column]:
+    """The share of requests that were not answered, by when they were due, where any were; a full column is all."""
+    width = max(_column_width(recording, scale), REQUESTS)
+    due, lost = Counter[int](), Counter[int]()
+    for log in recording.requests:
+        for each in log.outcomes:
+            due[int(each.at // width)] += 1
+            lost[int(each.at // width)] += each.fate != ANSWERED
+    return [
+        _column(at * width, lost[at] / due[at], f"{lost[at]} of {due[at]} requests were not answered", width, scale)
+        for at in sorted(due)
+        if lost[at]
     ]
 
 

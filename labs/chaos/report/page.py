@@ -1,6 +1,7 @@
 """A run as one HTML page that needs nothing else: no script, no font, no picture from elsewhere. Pure."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from labs.chaos.model import Counted, Outage, Recording, Run
 from labs.chaos.report import lanes
 from labs.chaos.series import RATE, SECONDS
 from labs.pictures import picture
+from labs.requests.model import ANSWERED, RequestLog
 from labs.traffic.endpoint.model import TrafficLog
 from topologies import deploy
 from topologies.lab import Veth
@@ -42,6 +44,19 @@ class Job(Struct, frozen=True):
     refused: int
     doubts: tuple[str, ...]
     dilation: str
+
+
+class Asked(Struct, frozen=True):
+    """What came of the requests of one kind, in words where it has a unit; `lost` names what was not answered."""
+
+    name: str
+    requests: int
+    answered: int
+    lost: str
+    first: str
+    median: str
+    slowest: str
+    late: str
 
 
 class Pair(Struct, frozen=True):
@@ -81,6 +96,7 @@ def page(run: Run) -> str:
         lost=sum(each.lost for each in recording.probes.bins),
         pairs=pairs(recording),
         jobs=[job(each) for each in recording.traffic],
+        asked=asked(recording.requests),
         ports=ports(recording),
         lanes=lanes,
         scale=scale,
@@ -110,6 +126,31 @@ def job(log: TrafficLog) -> Job:
         refused=log.fidelity.refused,
         doubts=log.fidelity.doubts,
         dilation=f"{log.wanted.dilation:,.0f}",
+    )
+
+
+def asked(logs: Sequence[RequestLog]) -> list[Asked]:
+    """A row for each kind of requests, from all hosts."""
+    return [
+        _asked(name, [each for each in logs if each.clients == name])
+        for name in dict.fromkeys(each.clients for each in logs)
+    ]
+
+
+def _asked(name: str, logs: Sequence[RequestLog]) -> Asked:
+    all = [each for log in logs for each in log.outcomes]
+    well = [each for each in all if each.fate == ANSWERED]
+    fates = Counter(each.fate for each in all if each.fate != ANSWERED)
+    firsts, times = sorted(each.first for each in well), sorted(each.took for each in well)
+    return Asked(
+        name=name,
+        requests=len(all),
+        answered=len(well),
+        lost=", ".join(f"{count} {fate}" for fate, count in fates.most_common()) or "none",
+        first=figure(firsts[len(firsts) * 99 // 100], SECONDS) if firsts else "",
+        median=figure(times[len(times) // 2], SECONDS) if times else "",
+        slowest=figure(times[len(times) * 99 // 100], SECONDS) if times else "",
+        late=figure(max(log.late_p99 for log in logs), SECONDS),
     )
 
 

@@ -13,7 +13,8 @@ from labs.chaos.model import Kind, Recording, Run, Sampled
 from labs.chaos.report import lanes
 from labs.chaos.report.document import document
 from labs.chaos.report.junit import junit
-from labs.chaos.report.page import Port, page, ports
+from labs.chaos.report.page import Asked, Port, asked, page, ports
+from labs.requests.model import Outcome, RequestLog
 
 FABRIC = "name: x\ndesign: leaf-spine\nspines: 2\nleaves: 2\nhosts_per_leaf: 1\n"
 EVENTS = (event(1.1, Kind.BGP_DOWN), event(1.2, Kind.ROUTE_REPLACED), event(2.2, Kind.BGP_UP))
@@ -160,3 +161,29 @@ def test_the_cables_that_dropped_come_first() -> None:
 
     assert [each.name for each in found] == ["leaf1:eth1", "leaf1:eth2"]
     assert found[0] == Port("leaf1:eth1", "spine1", "0.05 Mbit/s", "0.1 Mbit/s", "500 bytes", 2, 1)
+
+
+def test_the_page_shows_what_clients_felt() -> None:
+    """A row for each kind of requests, from all hosts, and a lane of those that were not answered."""
+    well = tuple(Outcome(at / 10, "answered", "", 0.01, 0.2, 1) for at in range(20))
+    lost = tuple(Outcome(2 + at / 10, "late", "given up", 0.0, 9.0, 1) for at in range(5))
+    seen = replace(
+        recording((0, 1.0, 1.5)),
+        requests=(RequestLog("chat", "h1", 10.0, well, 0.001), RequestLog("chat", "h2", 10.0, lost, 0.002)),
+    )
+
+    html = page(ran(seen, "count(request) > 0"))
+
+    row = Asked("chat", 25, 20, "5 late", "10 ms", "200 ms", "200 ms", "2 ms")
+    assert asked(seen.requests) == [row]
+    assert "What clients felt" in html
+    assert "5 of 5 requests were not answered" in html
+    assert {each.height for each in lanes.unanswered(seen, lanes.scale_of(seen))} == {lanes.LANE - 8}
+
+
+def test_a_run_without_clients_has_no_such_lane() -> None:
+    """Nor a table of them."""
+    html = page(ran(recording((0, 1.0, 1.5)), "count(lost) > 0"))
+
+    assert "What clients felt" not in html
+    assert "not answered" not in html
