@@ -74,10 +74,12 @@ def _unless_known(chain: str, otherwise: str) -> str:
 def hand_over(door: Door, address: str, own: str, peers: Sequence[str]) -> None:
     """Have a node hand over; whoever holds the address takes the rules away with it (lease.sh)."""
     door.run(["nft", "-f", "-"], input=rules(address, own, peers))
-    family = "ipv6" if ":" in address else "ipv4"
     with door.netlink() as kernel:
         names = [link.name for link in kernel.links() if link.name != "lo"]
-    settings = [f"/proc/sys/net/{family}/conf/{name}/forwarding" for name in names]
-    settings_off = [f"/proc/sys/net/ipv4/conf/{name}/send_redirects" for name in (*names, "all")]
-    door.run(["sh", "-c", 'for each; do echo 1 >"$each" || exit; done', "sh", *settings])
-    door.run(["sh", "-c", 'for each; do echo 0 >"$each" || exit; done', "sh", *settings_off])
+    # What goes on leaves by the interface that it came in by, of which IPv4 would tell the sender by redirects.
+    wanted = {"net/ipv6/conf/all/forwarding": "1"} if ":" in address else {}
+    if not wanted:
+        wanted = {f"net/ipv4/conf/{name}/forwarding": "1" for name in names}
+        wanted |= {f"net/ipv4/conf/{name}/send_redirects": "0" for name in (*names, "all")}
+    words = [word for name, value in wanted.items() for word in (value, f"/proc/sys/{name}")]
+    door.run(["sh", "-c", 'while [ $# -gt 0 ]; do echo "$1" >"$2" || exit; shift 2; done', "sh", *words])

@@ -1,11 +1,14 @@
 """Which backend serves: the less loaded of two drawn by chance (Mitzenmacher, The Power of Two Choices, 2001), of the
-same rack if any may be used there; a request that is asked again goes elsewhere, and first to another rack. Pure;
-chance is an argument."""
+same rack until that is much fuller than others; a request that is asked again goes elsewhere, and first to another
+rack. Pure; chance is an argument."""
 
 from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct
 
+NEARER = 0.25
+"""By how much of what a backend may have one of the same rack may be fuller than another: a way through the spines
+costs little beside a wait."""
 WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -53,6 +56,15 @@ def choose(
     group = (far or free) if tried else (near or free)
     if prefix is not None:
         return max(group, key=lambda each: _weight(each.name, prefix))
+    found = _of_two(group, draw)
+    if tried or not near or found.load <= NEARER or len(near) == len(free):
+        return found
+    other = _of_two([each for each in free if each.rack != rack], draw)
+    return found if found.load <= other.load + NEARER else other
+
+
+def _of_two(group: Sequence[Candidate], draw: Callable[[int], int]) -> Candidate:
+    """The less loaded of two drawn ones, which may be the same."""
     first = group[draw(len(group))]
     second = group[draw(len(group))]
     return min(first, second, key=lambda each: each.load)

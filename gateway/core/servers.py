@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from gateway.core import health
-from gateway.core.choosing import Candidate, choose
+from gateway.core.choosing import NEARER, Candidate, choose
 from gateway.core.concurrency import Concurrency
 from gateway.core.health import Health, Rules, State
 
@@ -71,7 +71,8 @@ class Servers:
     def choose(self, rack: str, now: float, *, tried: Collection[str] = (), prefix: int | None = None) -> str | None:
         """The backend for one more request; None where none takes it now.
 
-        Most of the time two that are drawn from those of the rack are all that is looked at.
+        Most of the time two that are drawn from those of the rack are all that is looked at: while there is no other
+        rack, or they are far from full.
         """
         near = self._by_rack.get(rack)
         if near and not tried and prefix is None:
@@ -80,7 +81,9 @@ class Servers:
             if number > 1:
                 other = self._candidate(near[self._draw(number)], now)
             if one.free and other.free:
-                return one.name if one is other or one.load <= other.load else other.name
+                best = one if one is other or one.load <= other.load else other
+                if number == len(self._all) or best.load <= NEARER:
+                    return best.name
         found = choose(self.candidates(now), rack=rack, draw=self._draw, tried=tried, prefix=prefix)
         return None if found is None else found.name
 

@@ -75,6 +75,6 @@ PROFILES: Mapping[str, Settings] = {
         timing=Timing(base=0.011, prefill=0.00005, decode=0.00004, variance=0.05),
         size=Size(batch=256, step=8192, blocks=85_000),
     ),
-    # So slow that a laptop's load is too much for a few of them: sixteen answers at once, 20 ms a word.
-    "lab": Settings(timing=Timing(base=0.02, prefill=0.00002, decode=0.0), size=Size(batch=16)),
+    # So slow that a laptop's load is too much for a few of them: 32 answers at once, 20 ms a word.
+    "lab": Settings(timing=Timing(base=0.02, prefill=0.00002, decode=0.0), size=Size(batch=32)),
 }

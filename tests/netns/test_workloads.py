@@ -1,7 +1,9 @@
 """Workloads on namespaces: what every runtime must do, what `up` says of those that fail, and announced addresses."""
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conformance import quiet
@@ -10,6 +12,10 @@ from workloads import FABRIC, Workloads
 from labs.bringup import bring_up
 from topologies import deploy
 from topologies.errors import Fault
+from topologies.runtime.door import open_door
+from topologies.waiting import until
+from topologies.workloads.running import last_words
+from topologies.workloads.starting import found
 
 BARE = FABRIC.split("workloads:")[0]
 
@@ -49,3 +55,22 @@ def test_up_says_what_of_a_workload_failed_and_leaves_the_lab(name: str, workloa
 
     with pytest.raises(Fault, match=rf"(?s){words}.*lab {name} is left up"):
         bring_up(source, "netns", say=quiet)
+
+
+def test_closlab_is_the_one_that_brought_the_lab_up_wherever_it_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a folder that nodes have for themselves, as /tmp; the node cannot write there."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "closlab").write_text('#!/bin/sh\necho "$0 $1"; touch "$0.mine"; exec sleep 3600\n')
+    (tmp_path / "bin" / "closlab").chmod(0o755)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    source = deploy.source_of(BARE.format(name=name) + "workloads: {web: {run: [closlab, hello]}}\n", "x.yml")
+
+    brought = bring_up(source, "netns", say=quiet)
+
+    ((node, task),) = found(brought.record, "web")
+    door = open_door(brought.record, node)
+    until("it has spoken", lambda: "" if "touch" in last_words(door, task) else "not yet", within=10)
+    assert last_words(door, task).startswith(f"{tmp_path}/bin/closlab hello")
+    assert not (tmp_path / "bin" / "closlab.mine").exists()

@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from topologies.errors import Fault
+from topologies.process import failure
 from topologies.runtime.door import LOGS, Door
 from topologies.runtime.identity import stat_fields
 from topologies.waiting import until
@@ -148,7 +149,9 @@ def signalled(door: Door, task: Task, name: str) -> None:
     seen = look(door, task, ask=False)
     if seen.runs:
         whom = f"-{seen.pid}" if name in ("KILL", "STOP", "CONT") else str(seen.pid)
-        door.run(["sh", "-c", 'kill "$@"', "sh", f"-{name}", "--", whom], check=False)  # it may have ended meanwhile
+        told = door.run(["sh", "-c", 'kill -s "$1" -- "$2"', "sh", name, whom], check=False)
+        if told.code and look(door, task, ask=False).runs:  # else it has ended meanwhile
+            raise Fault(failure(told))
 
 
 def _rest(door: Door, task: Task) -> str:

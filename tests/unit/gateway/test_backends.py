@@ -38,14 +38,22 @@ def test_the_less_loaded_of_two_serves() -> None:
     assert choose([small, large], rack="r1", draw=drawing(0, 0)) == small
 
 
-def test_the_same_rack_serves_as_long_as_it_has_room() -> None:
-    """Then any other."""
-    near, far = backend("near", "r1", in_flight=9), backend("far", "r2")
-    full = backend("near", "r1", in_flight=10)
+def test_the_same_rack_serves_until_it_is_fuller_by_a_quarter_than_another() -> None:
+    """So a rack whose gateway gets most requests does not wait while others have nothing to do."""
+    far = backend("far", "r2", in_flight=3)
+
+    chosen = [choose([backend("near", "r1", n), far], rack="r1", draw=drawing(0)) for n in range(11)]
+
+    assert [each.name for each in chosen if each] == 6 * ["near"] + 5 * ["far"]
+    assert choose([backend("near", "r1", 9)], rack="r1", draw=drawing(0)) == backend("near", "r1", 9)
+    assert choose([backend("near", "r1", 10)], rack="r1", draw=drawing(0)) is None
+
+
+def test_an_empty_rack_serves_itself() -> None:
+    """As long as its backends have less than a quarter of what they may, whoever has less."""
+    near, far = backend("near", "r1", in_flight=1), backend("far", "r2", in_flight=0)
 
     assert choose([near, far], rack="r1", draw=drawing(0)) == near
-    assert choose([full, far], rack="r1", draw=drawing(0)) == far
-    assert choose([full], rack="r1", draw=drawing(0)) is None
 
 
 def test_what_is_asked_again_goes_to_another_rack() -> None:

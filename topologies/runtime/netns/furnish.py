@@ -2,11 +2,13 @@
 
 import os
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
+import topologies
 from topologies.errors import Mistake
 from topologies.lab import Bind, File, LabNode
 from topologies.runtime import syscalls
@@ -45,7 +47,7 @@ def furnish(birth: Birth) -> Here:
     place = disk(node)
     root = assemble(place, birth.base, own_network=not node.on_machine)
     _own_settings(root, place, node)
-    for bind in node.binds:
+    for bind in (*node.binds, *_installation(root, node)):
         _bind(root, bind)
     move_in(root)
     if birth.fresh:
@@ -64,6 +66,14 @@ def _own_settings(root: str, place: str, node: LabNode) -> None:
         os.makedirs(f"{place}/frr", 0o755, exist_ok=True)
         os.makedirs(root + FRR, exist_ok=True)
         syscalls.mount(f"{place}/frr", root + FRR, "", MS_BIND)
+
+
+def _installation(root: str, node: LabNode) -> list[Bind]:
+    """This installation of closlab, for a node with workloads, where nodes have that folder for themselves."""
+    if not node.tasks:
+        return []
+    places = dict.fromkeys((sys.prefix, str(Path(topologies.__file__).parents[1])))
+    return [Bind(place, place, read_only=True) for place in places if not os.path.exists(root + place)]
 
 
 def _bind(root: str, bind: Bind) -> None:
