@@ -93,13 +93,14 @@ def key() -> None:
 def sim(
     model: Annotated[str, typer.Option(help="The name of the model that it serves.")] = "llama",
     listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8000",
-    profile: Annotated[str, typer.Option(help="How fast and how large: small, llama-8b, llama-70b.")] = "small",
+    grpc: Annotated[str, typer.Option(help="HOST:PORT for gRPC as well, as the gateway has it.")] = "",
+    profile: Annotated[str, typer.Option(help="How fast and how large: small, llama-8b, llama-70b, lab.")] = "small",
     seed: Annotated[int, typer.Option(help="What all that is left to chance follows from.")] = 0,
 ) -> None:
     """Simulate a server of a model, to try a gateway on: real times and limits, words without meaning."""
     from gateway.running import simulated
 
-    simulated(model, profile, listen, seed)
+    simulated(model, profile, listen, seed, grpc)
 
 
 def state(admin: ADMIN = LOCAL, json: JSON = False) -> None:

@@ -28,12 +28,14 @@ def run(path: Path) -> None:
     _run("gateway", _serve(path))
 
 
-def simulated(model: str, profile: str, listen: str, seed: int) -> None:
+def simulated(model: str, profile: str, listen: str, seed: int, grpc: str) -> None:
     """Simulate a server of a model until a signal says to stop; where it listens goes to stdout."""
     address(listen, "--listen")
+    if grpc:
+        address(grpc, "--grpc")
     if profile not in PROFILES:
         raise Mistake(f"--profile: no profile {profile!r}; there are {', '.join(PROFILES)}")
-    _run("simulator", simulate(model, PROFILES[profile], listen, seed, _tell))
+    _run("simulator", simulate(model, PROFILES[profile], listen, seed, _tell, grpc=grpc))
 
 
 def run_worker(work: Coroutine[Any, Any, None]) -> None:

@@ -12,7 +12,8 @@ from gateway.account import Account
 from gateway.asking import FOREVER, LEFT
 from gateway.core.model import Tokens
 from gateway.grpc import translating
-from gateway.grpc.stubs import SERVICE, Stubs
+from gateway.grpc.methods import CODES, handler
+from gateway.grpc.stubs import Stubs
 from gateway.grpc.translating import Chat, Failure, Vectors
 from gateway.http.sse import Events
 from gateway.passage import Passing, Turned, Wanted
@@ -24,19 +25,6 @@ from gateway.wrong import NOT_AGAIN, Wrong, failure, refusal
 T = TypeVar("T")
 MOST = 64 << 20
 """Bytes of an answer that is kept until it is whole."""
-CODES = {
-    400: grpc.StatusCode.INVALID_ARGUMENT,
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    413: grpc.StatusCode.INVALID_ARGUMENT,
-    422: grpc.StatusCode.INVALID_ARGUMENT,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    500: grpc.StatusCode.INTERNAL,
-    502: grpc.StatusCode.UNAVAILABLE,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
 JSON = ((b"content-type", b"application/json"),)
 Context = Any  # a grpc.aio.ServicerContext, which is not annotated
 
@@ -49,19 +37,8 @@ class Edge:
 
     def handler(self) -> Any:
         """What a server is given."""
-        kinds = {
-            "Chat": grpc.unary_unary_rpc_method_handler,
-            "StreamChat": grpc.unary_stream_rpc_method_handler,
-            "Embed": grpc.unary_unary_rpc_method_handler,
-            "Models": grpc.unary_unary_rpc_method_handler,
-        }
         does = {"Chat": self.chat, "StreamChat": self.stream_chat, "Embed": self.embed, "Models": self.models}
-        methods = {}
-        for method in self._stubs.service.methods:
-            asked, told = self._stubs.message(method.input_type.name), self._stubs.message(method.output_type.name)
-            made = kinds[method.name]
-            methods[method.name] = made(does[method.name], asked.FromString, told.SerializeToString)
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
+        return handler(self._stubs, does)
 
     async def models(self, _asked: Any, context: Context) -> Any:
         """The models that a key may ask for."""

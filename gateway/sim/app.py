@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, TypeVar
 
@@ -14,8 +14,9 @@ from gateway.http.guard import Guarded
 from gateway.http.incoming import Message, Receive, Send, Watch, body
 from gateway.sim.asked import Asked, Embed, embedded, read
 from gateway.sim.model import Kind, Settings
-from gateway.sim.running import Ask, Simulator
+from gateway.sim.running import Simulator
 from gateway.sim.shapes import Chat, Completion, Response
+from gateway.sim.telling import Telling
 from gateway.upstream.model import Headers
 from gateway.wrong import Wrong
 
@@ -100,25 +101,21 @@ class App:
                 raise Wrong(404, "NotFoundError", f"no {method} {path} here")
 
     def _known(self, asked: T) -> T:
-        if asked.model != self._simulator.model:
-            raise Wrong(404, "NotFoundError", f"The model `{asked.model}` does not exist.", param="model")
+        self._simulator.refuse_unknown(asked.model)
         return asked
 
     async def _fail(self, scope: Message) -> Kind | None:
         """Fail a request, where its turn has come. What is to fail in the middle has still to begin: it is told how."""
-        simulator = self._simulator
-        failing, turn = simulator.settings.failing, simulator.fate.random()
-        if turn >= failing.rate:
-            return None
-        if failing.kind in (Kind.CUT, Kind.STALL):
-            return failing.kind
-        if (status := STATUSES.get(failing.kind)) is not None:
-            headers = ((b"retry-after", b"1"),) if failing.kind is Kind.RATELIMIT else ()
+        kind = self._simulator.failing()
+        if kind in (None, Kind.CUT, Kind.STALL):
+            return kind
+        if (status := STATUSES.get(kind)) is not None:
+            headers = ((b"retry-after", b"1"),) if kind is Kind.RATELIMIT else ()
             raise Wrong(status, "InternalServerError", "told to fail", headers=headers)
-        if failing.kind is Kind.GARBLE:
+        if kind is Kind.GARBLE:
             scope[TRANSPORT].write(b"\x00 this is no HTTP \xff\r\n\r\n")
             scope[TRANSPORT].close()
-        if failing.kind is Kind.REFUSE:
+        if kind is Kind.REFUSE:
             _reset(scope)
         await asyncio.Event().wait()  # until the client has left, or been cut off
         raise AssertionError("nobody sets it")
@@ -127,9 +124,6 @@ class App:
         simulator = self._simulator
         shape = SHAPES[path](simulator.model, next(self._numbers), int(self._wall()))
         async with simulator.asking(asked.text, asked.most) as ask:
-            if not simulator.engine.fits(ask.prompt, asked.most):
-                what = f"{ask.prompt} tokens of prompt and {asked.most} of answer are more than fit"
-                raise Wrong(400, "BadRequestError", what, param="messages")
             telling = Telling(ask, asked.stops)
             opening = b""  # goes out with the first token, as vLLM's does: before it nobody knows how long it waits
             if asked.stream:
@@ -162,41 +156,6 @@ def _reset(scope: Message) -> None:
     transport = scope[TRANSPORT]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.close()
-
-
-class Telling:
-    """The words of an answer as their tokens are made, up to what ends them."""
-
-    def __init__(self, ask: Ask, stops: Iterable[str]) -> None:
-        self.got = 0
-        self.finish = ask.answer.finish
-        self._ask, self._stops = ask, tuple(stops)
-
-    async def pieces(self) -> AsyncIterator[str]:
-        """One for each token; what may be the beginning of a stop is kept until it is clear."""
-        kept = ""
-        for word in self._ask.answer.words():
-            await self._ask.came.get()
-            self.got += 1
-            kept += word
-            if (end := _first(kept, self._stops)) is not None:
-                self.finish, self._ask.stopped = "stop", True
-                yield kept[:end]
-                return
-            safe = len(kept) - max((_overlap(kept, stop) for stop in self._stops), default=0)
-            piece, kept = kept[:safe], kept[safe:]
-            yield piece
-        if kept:
-            yield kept
-
-
-def _first(text: str, stops: Iterable[str]) -> int | None:
-    return min((at for stop in stops if stop and (at := text.find(stop)) >= 0), default=None)
-
-
-def _overlap(text: str, stop: str) -> int:
-    """How much of a text's end may be a stop's beginning."""
-    return next((size for size in range(min(len(stop), len(text)), 0, -1) if text.endswith(stop[:size])), 0)
 
 
 async def _json(send: Send, value: object) -> None:

@@ -7,8 +7,9 @@ from random import Random
 
 from gateway.sim.engine import Engine, Sequence, Token
 from gateway.sim.metrics import Metrics
-from gateway.sim.model import Settings
+from gateway.sim.model import Kind, Settings
 from gateway.sim.text import Answer, blocks, tokens
+from gateway.wrong import Wrong
 
 
 class Ask:
@@ -42,10 +43,23 @@ class Simulator:
         self.settings = settings
         self.engine.change(settings)
 
+    def failing(self) -> Kind | None:
+        """How the next request fails, None where it does not."""
+        failing = self.settings.failing
+        return failing.kind if self.fate.random() < failing.rate else None
+
+    def refuse_unknown(self, model: str) -> None:
+        """Raise Wrong for a model that it does not serve."""
+        if model != self.model:
+            raise Wrong(404, "NotFoundError", f"The model `{model}` does not exist.", param="model")
+
     @asynccontextmanager
     async def asking(self, prompt: str, most: int) -> AsyncGenerator[Ask]:
-        """A request, for as long as somebody waits for it."""
+        """A request, for as long as somebody waits for it. Raises Wrong for one that does not fit."""
         ask = Ask(prompt, most, self.seed, self._clock())
+        if not self.engine.fits(ask.prompt, most):
+            what = f"{ask.prompt} tokens of prompt and {most} of answer are more than fit"
+            raise Wrong(400, "BadRequestError", what, param="messages")
         self._asks[ask.sequence] = ask
         self.engine.submit(ask.sequence)
         self._work.set()

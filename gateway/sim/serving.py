@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.config.model import DoorPart, GatewayFile, TimesPart, TlsPart
 from gateway.listening import bound, listener
@@ -35,11 +35,19 @@ async def simulating(
         await asyncio.wait([running])
 
 
-async def simulate(model: str, settings: Settings, where: str, seed: int, say: Callable[[str], None]) -> None:
-    """Simulate until SIGTERM or SIGINT."""
+async def simulate(
+    model: str, settings: Settings, where: str, seed: int, say: Callable[[str], None], *, grpc: str = ""
+) -> None:
+    """Simulate until SIGTERM or SIGINT, at HOST:PORT, and over gRPC at another one where that is said."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    async with simulating(model, settings, where, seed) as (_, url):
+    async with AsyncExitStack() as stack:
+        simulator, url = await stack.enter_async_context(simulating(model, settings, where, seed))
         say(f"simulator of {model} on {url}")
+        if grpc:
+            from gateway.sim.typed import typed
+
+            port = await stack.enter_async_context(typed(simulator, grpc))
+            say(f"gRPC on {grpc.rpartition(':')[0]}:{port}")
         await stop.wait()
