@@ -10,6 +10,8 @@ from conformance import quiet
 from workloads import FABRIC, Workloads
 
 from labs.bringup import bring_up
+from tests.conftest import STRANGER
+from tests.program import Closlab
 from topologies import deploy
 from topologies.errors import Fault
 from topologies.runtime.door import open_door
@@ -17,6 +19,13 @@ from topologies.waiting import until
 from topologies.workloads.running import last_words
 from topologies.workloads.starting import found
 
+ROOTLESS = """\
+workloads:
+  web:
+    run: [python3, -m, http.server, "80"]
+    replicas: 2
+    ports: {http: 80}
+"""
 BARE = FABRIC.split("workloads:")[0]
 
 
@@ -74,3 +83,44 @@ def test_closlab_is_the_one_that_brought_the_lab_up_wherever_it_is(
     until("it has spoken", lambda: "" if "touch" in last_words(door, task) else "not yet", within=10)
     assert last_words(door, task).startswith(f"{tmp_path}/bin/closlab hello")
     assert not (tmp_path / "bin" / "closlab.mine").exists()
+
+
+@pytest.mark.stranger
+@pytest.mark.root_only("can become somebody else")
+def test_a_lab_without_root_has_workloads_too(home: Path, name: str) -> None:
+    """Looked at, restarted and killed as root's are."""
+    theirs = Closlab(home, under=STRANGER)
+    theirs.env |= {"HOME": str(home)}
+    text = BARE.format(name=name) + ROOTLESS
+    up = theirs("up", theirs.file("fabric.yml", text))
+    assert up.returncode == 0, up.stdout + up.stderr
+    try:
+        assert "2 programs ready" in up.stdout
+        states = [each["state"] for each in theirs.answer("workload", "show")["workloads"]]
+        restarted = theirs("workload", "restart", "web", "--node", "leaf1-host1")
+        killed = theirs("workload", "kill", "web", "--node", "leaf2-host1")
+        shown = theirs("workload", "show")
+        log = theirs("logs", "leaf1-host1", "web")
+    finally:
+        down = theirs("down", name)
+    assert states == ["ready", "ready"]
+    assert restarted.returncode == 0, restarted.stderr
+    assert (killed.returncode, shown.returncode) == (0, 1)
+    assert "exit code 137" in shown.stdout
+    assert log.returncode == 0, log.stderr
+    assert down.returncode == 0, down.stderr
+
+
+@pytest.mark.stranger
+@pytest.mark.root_only("can become somebody else")
+def test_a_lab_without_root_has_no_other_users(home: Path, name: str) -> None:
+    """Who asks for one is told by the program that becomes it."""
+    theirs = Closlab(home, under=STRANGER)
+    theirs.env |= {"HOME": str(home)}
+    text = BARE.format(name=name) + "workloads: {web: {run: ['true'], user: games, ports: {x: 80}}}\n"
+    try:
+        up = theirs("up", theirs.file("fabric.yml", text))
+    finally:
+        theirs("down", name)
+    assert up.returncode == 3
+    assert "setpriv: " in up.stderr
