@@ -29,9 +29,14 @@ class Candidate(Struct, frozen=True):
         return self.share > 0 and self.in_flight + 1 <= max(self.limit * self.share, 1.0)
 
     @property
-    def load(self) -> float:
+    def fill(self) -> float:
         """How full it would be with one more."""
-        return (self.in_flight + 1) / ((self.known or self.limit) * self.share)
+        return (self.in_flight + 1) / (self.known or self.limit)
+
+    @property
+    def load(self) -> float:
+        """The same of the part that it gets."""
+        return self.fill / self.share
 
 
 def choose(
@@ -57,10 +62,10 @@ def choose(
     if prefix is not None:
         return max(group, key=lambda each: _weight(each.name, prefix))
     found = _of_two(group, draw)
-    if tried or not near or found.load <= NEARER or len(near) == len(free):
+    if tried or not near or found.fill <= NEARER or len(near) == len(free):
         return found
     other = _of_two([each for each in free if each.rack != rack], draw)
-    return found if found.load <= other.load + NEARER else other
+    return found if found.fill <= other.fill + NEARER else other
 
 
 def _of_two(group: Sequence[Candidate], draw: Callable[[int], int]) -> Candidate:

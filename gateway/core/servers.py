@@ -82,7 +82,7 @@ class Servers:
                 other = self._candidate(near[self._draw(number)], now)
             if one.free and other.free:
                 best = one if one is other or one.load <= other.load else other
-                if number == len(self._all) or best.load <= NEARER:
+                if number == len(self._all) or best.fill <= NEARER:
                     return best.name
         found = choose(self.candidates(now), rack=rack, draw=self._draw, tried=tried, prefix=prefix)
         return None if found is None else found.name

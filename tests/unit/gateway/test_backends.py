@@ -56,6 +56,13 @@ def test_an_empty_rack_serves_itself() -> None:
     assert choose([near, far], rack="r1", draw=drawing(0)) == near
 
 
+def test_one_that_comes_back_to_its_rack_is_tried() -> None:
+    """Though it gets a small part of its share, which bounds it by itself."""
+    back, far = backend("back", "r1", in_flight=0, share=0.1), backend("far", "r2", in_flight=0)
+
+    assert choose([back, far], rack="r1", draw=drawing(0)) == back
+
+
 def test_what_is_asked_again_goes_to_another_rack() -> None:
     """Where the first is still there, its rack may be the fault; where there is no other rack, its neighbour."""
     first, beside, away = backend("first"), backend("beside"), backend("away", "r2")

@@ -105,11 +105,12 @@ def begun(ai: openai.OpenAI) -> "openai.Stream[object]":
 @contextmanager
 def streams(pair: Pair, number: int) -> Iterator[list["openai.Stream[object]"]]:
     """So many endless streams, each over its own connection, begun."""
-    pair.told("/admin/config", pair.server, b'{"timing": {"base": 0.1}}')
+    pair.told("/admin/config", pair.server, b'{"timing": {"base": 0.3}}')
     clients = [pair.client() for _ in range(number)]
     try:
         with ThreadPoolExecutor(number) as together:
-            yield list(together.map(begun, clients))
+            found = list(together.map(begun, clients))  # named, for a stream that nobody holds is closed
+        yield found
     finally:
         for ai in clients:
             ai.close()
