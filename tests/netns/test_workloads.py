@@ -92,9 +92,9 @@ def test_a_lab_without_root_has_workloads_too(home: Path, name: str) -> None:
     theirs = Closlab(home, under=STRANGER)
     theirs.env |= {"HOME": str(home)}
     text = BARE.format(name=name) + ROOTLESS
-    up = theirs("up", theirs.file("fabric.yml", text))
-    assert up.returncode == 0, up.stdout + up.stderr
     try:
+        up = theirs("up", theirs.file("fabric.yml", text))
+        assert up.returncode == 0, up.stdout + up.stderr
         assert "2 programs ready" in up.stdout
         states = [each["state"] for each in theirs.answer("workload", "show")["workloads"]]
         restarted = theirs("workload", "restart", "web", "--node", "leaf1-host1")
