@@ -92,21 +92,7 @@ def verdict(record: LabRecord, plan: Plan | None, *, mesh: bool = True) -> "Chec
 
     if plan is None:
         return check.check_without_plan(record, record.lab)
-    report = check.check(record, plan, mesh=mesh)
-    if not starting.placed(record):
-        return report
-    from telemetry.workloads import UNREADY, workload_differences
-
-    found, seconds = timed(lambda: workload_differences(record, plan))
-    return replace(
-        report,
-        differences=(*report.differences, *found),
-        timings={**report.timings, "workloads": seconds},
-        counts={
-            **report.counts,
-            "workloads": len(starting.placed(record)) - sum(each.what in UNREADY for each in found),
-        },
-    )
+    return check.check(record, plan, mesh=mesh)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -131,7 +117,7 @@ def _proven(record: LabRecord, plan: Plan | None, within: float, say: Say) -> "t
                 check.probing(record, plan)
             )  # its sockets are opened while others are waited for
             _, converging = timed(lambda: converge(record, plan, within=within, say=say))
-            report, checking = timed(lambda: check.check(record, plan, ready=ready))
+            report, checking = timed(lambda: check.check(record, plan, ready=ready, workloads=False))
     return replace(record, phases={**record.phases, "converge": converging, "check": checking}), report
 
 
@@ -139,15 +125,10 @@ def _working(record: LabRecord, plan: Plan | None, say: Say) -> LabRecord:
     """Start the lab's workloads, and wait until all are ready and every way to their service addresses is there."""
     if plan is None or not starting.placed(record):
         return record
-    from telemetry.workloads import announced, led_elsewhere
+    from telemetry.workloads import missing_ways
 
     seconds = starting.start(record, say=say)
-    wanted = announced(record)
-
-    def missing() -> str:
-        return next((str(each) for each in led_elsewhere(record, plan, wanted)), "")
-
-    seconds += until("service addresses announced", missing, within=ANNOUNCED)
+    seconds += until("service addresses announced", lambda: missing_ways(record, plan), within=ANNOUNCED)
     return replace(record, phases={**record.phases, "workloads": seconds})
 
 

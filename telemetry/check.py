@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from telemetry.beside import absences, deviations, expected, out_of_service
 from telemetry.compare import differences
@@ -25,6 +26,7 @@ from topologies.lab import Lab
 from topologies.plan import Plan
 from topologies.runtime.door import enter
 from topologies.runtime.model import LabRecord
+from topologies.workloads.starting import placed
 
 __all__ = ["CheckReport", "Difference", "check", "check_without_plan", "differences"]
 
@@ -52,9 +54,16 @@ def probing(record: LabRecord, plan: Plan) -> Iterator[Held[Exchange]]:
         yield ready
 
 
-def check(record: LabRecord, plan: Plan, *, mesh: bool = True, ready: Held[Exchange] | None = None) -> CheckReport:
+def check(
+    record: LabRecord,
+    plan: Plan,
+    *,
+    mesh: bool = True,
+    ready: Held[Exchange] | None = None,
+    workloads: bool = True,
+) -> CheckReport:
     """Compare a running lab with its plan; with `mesh`, also send probes between all loopbacks and hosts, those that
-    are `ready` where some are.
+    are `ready` where some are; with `workloads`, look at those that the lab has.
 
     The probes fly while the daemons are asked, so the seconds of `mesh` are those that it took longer.
     """
@@ -66,14 +75,34 @@ def check(record: LabRecord, plan: Plan, *, mesh: bool = True, ready: Held[Excha
             probed.begin()
         facts = collect(record, plan.nodes)
         clock.lap("facts")
-        if out := out_of_service(facts):
-            return _check_beside(record, plan, facts, out, mesh=mesh, clock=clock)
-        found = differences(plan, facts)
-        clock.lap("compare")
-        if probed is None:
-            return CheckReport(found, None, clock.laps, counts(record.lab, facts))
-        summary, lost = judge_mesh(record, plan, facts, probed.result())
-        clock.lap("mesh")
+        out = out_of_service(facts)
+        report = (
+            _check_beside(record, plan, facts, out, mesh=mesh, clock=clock)
+            if out
+            else _check_whole(record, plan, facts, probed, clock=clock)
+        )
+    programs = len(placed(record)) if workloads else 0
+    if not programs:
+        return report
+    from telemetry.workloads import UNREADY, workload_differences
+
+    found = workload_differences(record, plan, facts, out)
+    clock.lap("workloads")
+    programs -= sum(each.what in UNREADY for each in found)
+    counted = {**report.counts, "workloads": programs}
+    return replace(report, differences=(*report.differences, *found), timings=clock.laps, counts=counted)
+
+
+def _check_whole(
+    record: LabRecord, plan: Plan, facts: Mapping[str, NodeFacts], probed: Held[Exchange] | None, *, clock: "_Clock"
+) -> CheckReport:
+    """Compare all of it with its plan, and judge the probes that flew meanwhile, if any did."""
+    found = differences(plan, facts)
+    clock.lap("compare")
+    if probed is None:
+        return CheckReport(found, None, clock.laps, counts(record.lab, facts))
+    summary, lost = judge_mesh(record, plan, facts, probed.result())
+    clock.lap("mesh")
     return CheckReport((*found, *lost), summary, clock.laps, counts(record.lab, facts))
 
 

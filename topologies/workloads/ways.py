@@ -10,16 +10,16 @@ from collections.abc import Collection
 from topologies.plan import Plan
 
 
-def ways(plan: Plan, hosts: Collection[str]) -> dict[str, frozenset[str]]:
+def ways(plan: Plan, hosts: Collection[str], avoided: Collection[str] = ()) -> dict[str, frozenset[str]]:
     """Of each switch, the interfaces over which an address must lead that these hosts announce; it is not there on
-    switches that no way leads from."""
+    switches that no way leads from. No way leads by those that are `avoided`."""
     distance = dict.fromkeys(hosts, 0)
     waiting = deque(hosts)
     while waiting:
         name = waiting.popleft()
         for interface in plan.nodes[name].interfaces:
             far = interface.peer.node
-            if far not in distance and plan.nodes[far].takes_routes:
+            if far not in distance and far not in avoided and plan.nodes[far].takes_routes:
                 distance[far] = distance[name] + 1
                 waiting.append(far)
     return {
