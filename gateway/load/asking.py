@@ -46,12 +46,12 @@ async def sent(wanted: Wanted, asks: Iterable[Ask], note: Callable[[Ask, Came], 
 async def _noted(
     session: aiohttp.ClientSession, wanted: Wanted, ask: Ask, due: float, note: Callable[[Ask, Came], None]
 ) -> None:
-    came = await asked(session, wanted, ask, due)
+    first = came = await asked(session, wanted, ask, due)
     tries = 1
     while came.fate in AGAIN and tries <= wanted.retries:
         await asyncio.sleep(PAUSE)
         came, tries = await asked(session, wanted, ask, due), tries + 1
-    note(ask, replace(came, tries=tries))
+    note(ask, replace(came, late=first.late, tries=tries))
 
 
 async def asked(session: aiohttp.ClientSession, wanted: Wanted, ask: Ask, due: float) -> Came:

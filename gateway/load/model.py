@@ -52,7 +52,7 @@ class Wanted(Struct, frozen=True):
 
 
 class Came(Struct, frozen=True):
-    """What came of one: how late it went out, at last, and from when it was due, when its answer began and when it
+    """What came of one: how late it went out at first, and from when it was due, when its answer began and when it
     ended; and how often it was asked."""
 
     fate: Fate

@@ -18,7 +18,7 @@ Asking = Callable[[Callable[[], bool]], RequestLog]
 @contextmanager
 def running(record: LabRecord, all: Sequence[Clients]) -> Iterator[tuple[Held[RequestLog], ...]]:
     """Clients that wait for `begin`; `end` lets no more requests be due, and `result` waits for those under way. Times
-    are CLOCK_MONOTONIC's; surges count from `begin`.
+    are CLOCK_MONOTONIC's; rushes count from `begin`.
 
     Call it while the process has one thread.
     """
@@ -57,15 +57,14 @@ def _ready(record: LabRecord, clients: Clients, number: int) -> Asking:
         begun, outcomes, late = time.monotonic(), list[Outcome](), list[float]()
 
         def asks() -> Iterator[Ask]:
-            for at in moments(rate, clients.surges, draw):
+            for at in moments(rate, clients.rushes, draw):
                 if ended():
                     return
                 yield Ask(at, clients.prompt, clients.answer)
 
         def note(ask: Ask, came: Came) -> None:
             outcomes.append(Outcome(begun + ask.at, str(came.fate), came.why, came.first, came.took, came.tries))
-            if came.tries == 1:
-                late.append(came.late)
+            late.append(came.late)
 
         with inside_netns(netns):
             asyncio.run(sent(wanted, asks(), note))

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Mistake
-from gateway.load.asking import loaded
+from gateway.load.asking import PAUSE, loaded, sent
 from gateway.load.model import Ask, Came, Fate, Result, Sums, Wanted, poisson, traced
 
 ASK = Ask(0.0)
@@ -224,3 +224,34 @@ def test_what_cannot_be_done_is_said(words: tuple[str, ...], code: int, said: st
 
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_who_was_refused_asks_again_whatever_is_said() -> None:
+    """As often as is wanted; its time counts from when it was due, and its lateness from the first time."""
+    asked: list[int] = []
+
+    async def busy_twice(_: web.Request) -> web.StreamResponse:
+        asked.append(0)
+        return web.json_response(WHOLE) if len(asked) > 2 else web.Response(status=503)
+
+    found: list[Came] = []
+
+    async def work() -> None:
+        async with served(busy_twice) as url:
+            await sent(Wanted(url, "m", retries=2), [ASK], lambda _, came: found.append(came))
+
+    asyncio.run(work())
+
+    (came,) = found
+    assert (came.fate, came.tries, len(asked)) == (Fate.ANSWERED, 3, 3)
+    assert came.took > 2 * PAUSE > came.late
+
+
+def test_who_does_not_ask_again_is_refused() -> None:
+    """And who does too seldom."""
+
+    async def busy(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    assert run(busy, [ASK]).fates == {Fate.REFUSED: 1}
+    assert run(busy, [ASK], retries=1).fates == {Fate.REFUSED: 1}
