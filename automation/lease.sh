@@ -22,4 +22,4 @@ while [ "$(timeout "$lease" head -c 1)" = . ]; do :; done
 # Without gobgpd there is no session, and so nothing that is announced.
 until withdrawn || ! pgrep -x gobgpd >/dev/null; do sleep 1; done
 ip address del "$address" dev lo
-if [ $# -gt 0 ]; then nft delete table "$@"; fi
+if [ $# -gt 0 ] && nft list table "$@" >/dev/null; then nft delete table "$@"; fi
