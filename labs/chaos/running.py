@@ -25,8 +25,7 @@ from labs.chaos.scenario import Loaded, Scenario
 from labs.chaos.steady import planned, ready, steady
 from labs.chaos.timeline import Deed, timeline
 from labs.chaos.tracing import traced
-from labs.requests.model import Clients
-from labs.requests.model import Surge as More
+from labs.requests.model import Clients, Rush
 from labs.traffic.endpoint.model import Wanted
 from telemetry.paths import Path
 from topologies.durations import seconds
@@ -92,7 +91,7 @@ def run(loaded: Loaded, asked: Asked, *, say: Say, at: Store | None = None) -> R
 def asked_by(scenario: Scenario, steps: Sequence[AnyFault], seed: int) -> tuple[Clients, ...]:
     """Who asks for what in a scenario, and when more of it. Raises Mistake for more requests of what nobody asks."""
     names, lead = [each.name for each in scenario.requests], seconds(scenario.lead)
-    found: dict[str, list[More]] = {name: [] for name in names}
+    found: dict[str, list[Rush]] = {name: [] for name in names}
     for step in steps:
         if not isinstance(step, Surge):
             continue
@@ -101,7 +100,7 @@ def asked_by(scenario: Scenario, steps: Sequence[AnyFault], seed: int) -> tuple[
             there = ", ".join(names) or "none"
             raise Mistake(f"step {step.name!r}: requests: no requests {step.requests!r}{near}; there are {there}")
         begun = lead + seconds(step.at)
-        found[step.requests].append(More(begun, begun + seconds(step.lasts), step.times))
+        found[step.requests].append(Rush(begun, begun + seconds(step.lasts), step.times))
     return tuple(each.wanted(seed, tuple(found[each.name])) for each in scenario.requests)
 
 

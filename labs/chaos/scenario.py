@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from labs.chaos.faults.model import FAULTS, AnyFault, Flapping
 from labs.chaos.judge import Standing
-from labs.requests.model import Clients, Surge
+from labs.requests.model import Clients, Rush
 from labs.traffic.endpoint.model import Wanted
 from topologies import deploy
 from topologies.durations import Duration, Size, octets, seconds
@@ -77,7 +77,7 @@ class Requests(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     patience: Duration = "10s"
     retries: Annotated[int, Meta(ge=0, le=100)] = 0
 
-    def wanted(self, seed: int, surges: tuple[Surge, ...]) -> Clients:
+    def wanted(self, seed: int, rushes: tuple[Rush, ...]) -> Clients:
         """The same in seconds, with the times in which there are more; they count from the first request."""
         return Clients(
             name=self.name,
@@ -92,7 +92,7 @@ class Requests(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
             patience=seconds(self.patience),
             retries=self.retries,
             seed=seed,
-            surges=surges,
+            rushes=rushes,
         )
 
 

@@ -11,7 +11,7 @@ ANSWERED = "answered"
 """The fate of a request that went well."""
 
 
-class Surge(Struct, frozen=True):
+class Rush(Struct, frozen=True):
     """From `begun` to `ended` there are so many `times` as many requests."""
 
     begun: float
@@ -35,7 +35,7 @@ class Clients(Struct, frozen=True, kw_only=True):
     patience: float = 10.0
     retries: int = 0
     seed: int = 1
-    surges: tuple[Surge, ...] = ()
+    rushes: tuple[Rush, ...] = ()
 
 
 class Outcome(Struct, frozen=True, array_like=True):
@@ -60,19 +60,19 @@ class RequestLog(Struct, frozen=True):
     late_p99: float
 
 
-def moments(rate: float, surges: Sequence[Surge], draw: Callable[[float], float]) -> Iterator[float]:
+def moments(rate: float, rushes: Sequence[Rush], draw: Callable[[float], float]) -> Iterator[float]:
     """When requests are due, without end: at random, so many a second in the mean; `draw(rate)` is a time of an
     exponential distribution."""
     at = 0.0
     while True:
-        at += draw(rate * factor(surges, at))
+        at += draw(rate * factor(rushes, at))
         yield at
 
 
-def factor(surges: Sequence[Surge], at: float) -> float:
+def factor(rushes: Sequence[Rush], at: float) -> float:
     """How many times the requests of other times there are."""
     found = 1.0
-    for each in surges:
+    for each in rushes:
         if each.begun <= at < each.ended:
             found *= each.times
     return found

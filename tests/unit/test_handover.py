@@ -1,7 +1,5 @@
 """Rules by which hosts hand over connections that they do not know."""
 
-from pathlib import Path
-
 import pytest
 
 from automation.handover import dscp, rules, table_of
@@ -55,10 +53,3 @@ def test_what_cannot_be_handed_over_is_said(own: str, peers: list[str], words: s
     """Before anything is changed."""
     with pytest.raises(Mistake, match=words):
         rules("10.32.0.1", own, peers)
-
-
-def test_whoever_takes_the_address_away_takes_the_rules_along() -> None:
-    """The lease's script deletes the table that it is told of."""
-    script = (Path(__file__).parents[2] / "automation" / "lease.sh").read_text()
-
-    assert 'nft delete table "$@"' in script

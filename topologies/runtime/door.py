@@ -87,9 +87,8 @@ class Door:
     def __init__(self, record: LabRecord | None, found: NodeRecord, wanted: LabNode, init: Process) -> None:
         self.node = found.name
         self.pid = init.pid
-        self.holder = (
-            (record and record.init) or init
-        ).pid  # with whose end its network ends, which a node that is off keeps
+        # With whose end its network ends, which a node that is off keeps.
+        self.holder = ((record and record.init) or init).pid
         self._long = found.long_name
         self._wanted = wanted
 

@@ -33,17 +33,6 @@ Check: TypeAlias = Command | Tcp | Http
 """How it is found out whether a service is well."""
 
 
-def said(check: Check) -> str:
-    """A check in words."""
-    match check:
-        case Command(argv):
-            return f"`{' '.join(argv)}`"
-        case Tcp(port):
-            return f"TCP port {port}"
-        case Http(port, path):
-            return f"HTTP port {port}, GET {path}"
-
-
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """What each process of a program may have at most: bytes of its own memory (RLIMIT_DATA), processors, open files;
     and how it stands back for others, as `nice` counts. 0 leaves it as it is."""

@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
-from labs.chaos.faults.model import Surge as More
+from labs.chaos.faults.model import Surge
 from labs.chaos.judge import judge
 from labs.chaos.model import Episode, Fidelity, ProbeLog, Recording
 from labs.chaos.observing import refuse_requests
 from labs.chaos.running import asked_by
 from labs.chaos.scenario import load
 from labs.chaos.series import series
-from labs.requests.model import Outcome, RequestLog, Surge, factor, moments
+from labs.requests.model import Outcome, RequestLog, Rush, factor, moments
 from topologies.errors import Mistake
 
 SCENARIO = """\
@@ -31,20 +31,20 @@ expect: [count(request) > 0]
 
 def test_a_surge_has_so_many_times_as_many_requests() -> None:
     """Within its time, which counts from the first request; the moments follow from the seed."""
-    surges = (Surge(10, 20, 4.0),)
+    rushes = (Rush(10, 20, 4.0),)
 
-    found = list(takewhile(lambda at: at < 30, moments(50, surges, Random(3).expovariate)))
+    found = list(takewhile(lambda at: at < 30, moments(50, rushes, Random(3).expovariate)))
 
     inside = sum(10 <= at < 20 for at in found)
     assert inside / (len(found) - inside) == pytest.approx(2.0, rel=0.15)
-    assert found == list(takewhile(lambda at: at < 30, moments(50, surges, Random(3).expovariate)))
+    assert found == list(takewhile(lambda at: at < 30, moments(50, rushes, Random(3).expovariate)))
 
 
 def test_surges_at_one_time_multiply() -> None:
     """And none is there at its end."""
-    surges = (Surge(0, 4, 2.0), Surge(2, 3, 3.0))
+    rushes = (Rush(0, 4, 2.0), Rush(2, 3, 3.0))
 
-    assert [factor(surges, at) for at in (1, 2, 3, 4)] == [2.0, 6.0, 2.0, 1.0]
+    assert [factor(rushes, at) for at in (1, 2, 3, 4)] == [2.0, 6.0, 2.0, 1.0]
 
 
 def test_a_scenario_says_who_asks_for_what_and_when_more(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_scenario_says_who_asks_for_what_and_when_more(tmp_path: Path) -> None
         8,
         0.5,
     )
-    assert clients.surges == (Surge(3.0, 7.0, 3.0),)
+    assert clients.rushes == (Rush(3.0, 7.0, 3.0),)
     assert clients.seed == 7
 
 
@@ -72,7 +72,7 @@ def test_more_requests_of_what_nobody_asks_are_refused(tmp_path: Path) -> None:
     scenario = load(path).scenario
 
     with pytest.raises(Mistake, match="no requests 'chats', did you mean 'chat'"):
-        asked_by(scenario, [More(requests="chats", times=2, at="1s", lasts="1s", name="s")], 1)
+        asked_by(scenario, [Surge(requests="chats", times=2, at="1s", lasts="1s", name="s")], 1)
 
 
 def test_clients_are_hosts(tmp_path: Path) -> None:
