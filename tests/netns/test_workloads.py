@@ -55,7 +55,7 @@ def name() -> Iterator[str]:
             "run: [sleep, '60'], ready: {tcp: 80, within: 300ms}",
             r"web is not ready after 0.3 s: Connection refused; `closlab logs leaf1-host1 web` shows more",
         ),
-        ("run: ['true'], user: nobody-at-all", r"no such user"),
+        ("run: ['true'], user: nobody-at-all", r"web is to run as nobody-at-all, and there is no such user"),
     ],
 )
 def test_up_says_what_of_a_workload_failed_and_leaves_the_lab(name: str, workload: str, words: str) -> None:

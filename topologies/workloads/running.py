@@ -60,7 +60,7 @@ def begin(door: Door, task: Task) -> None:
     for path, text in task.files:
         _write(door, task, path, text)
     environment = {"PATH": programs(door), **dict(task.env)}
-    words = (*bounds(task.limits, task.number, sorted(os.sched_getaffinity(0))), *as_user(door, task.user), *task.argv)
+    words = (*bounds(task.limits, task.number, sorted(os.sched_getaffinity(0))), *as_user(door, task), *task.argv)
     door.run(["sh", "-c", SCRIPT.read_text(), "run", task.name, *words], env=environment)
 
 
@@ -78,12 +78,14 @@ def programs(door: Door) -> str:
     return f"{own}:{PROGRAMS}" if door.has(f"{own}/closlab") else PROGRAMS
 
 
-def as_user(door: Door, user: str) -> tuple[str, ...]:
+def as_user(door: Door, task: Task) -> tuple[str, ...]:
     """What stands before a program that is a user's; raises Fault where the node knows none of that name."""
-    if not user:
+    if not task.user:
         return ()
-    group = door.run(["id", "-g", "--", user]).stdout.strip()
-    return ("setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups", "--")
+    told = door.run(["id", "-g", "--", task.user], check=False)
+    if told.code:
+        raise Fault(f"node {door.node}: {task.name} is to run as {task.user}, and there is no such user")
+    return ("setpriv", f"--reuid={task.user}", f"--regid={told.stdout.strip()}", "--init-groups", "--")
 
 
 def bounds(limits: Limits, number: int, processors: list[int]) -> tuple[str, ...]:
